@@ -1,0 +1,1 @@
+"""The permit application: mdoc entitlements split over sector files."""

@@ -1,0 +1,1 @@
+"""ICAO Doc 9303 Logical Data Structure: encode and decode, strictly."""

@@ -1,0 +1,1 @@
+"""Access and authentication protocols, sans-I/O: PACE, BAC, Chip Authentication, SCP03."""

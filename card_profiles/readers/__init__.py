@@ -1,0 +1,1 @@
+"""Transports to a card: PC/SC in a killable process, and the embedded software card."""

@@ -1,0 +1,1 @@
+"""From application to card in hand, and the card's whole life."""

@@ -1,0 +1,1 @@
+"""Private keys and everything a signature rests on. Imports no sibling package."""
