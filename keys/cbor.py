@@ -1,11 +1,20 @@
-"""CBOR as the permit's formats need it: cbor2, hardened (RFC 8949; see the traps of cbor2 in docs/adr).
+"""CBOR as the permit's formats need it: a strict subset of RFC 8949, both ways.
 
-Deterministic encoding is RFC 8949 §4.2.1 for the maps we make: integer keys and text keys are inserted in bytewise order by
-`encode`. Decoding accepts definite lengths only, no duplicate keys, no tag that the caller did not name, no trailing byte.
+cbor2 decodes far more than we use, and each extra is a trap: it ignores trailing bytes (`loads`), turns tags 0, 1, 2,
+30, 35 … into rich Python objects, accepts non-shortest lengths, and its ``canonical=True`` is the length-first order of
+RFC 7049. So a small scanner walks the bytes first and admits only the subset below; cbor2, itself with everything
+optional switched off, then builds the values. Two readers must agree before a byte is believed.
+
+The subset: unsigned and negative integers of 64 bits, byte and text strings, arrays, maps with integer or text keys,
+false, true, null, and the tags that the caller names. Refused: floats (no format of ours carries one, and NaN has no
+equality), undefined and other simple values, indefinite lengths, arguments not in shortest form (RFC 8949 §4.2.1),
+duplicate keys, other kinds of key (``true`` and ``1`` are one key to Python), nesting over `MAX_DEPTH`, bytes after the
+item. The order of map keys is not checked: readers hash bytes as received, so nothing rests on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 
@@ -14,23 +23,146 @@ import cbor2
 from .errors import DecodeError
 
 MAX_DEPTH = 16
+"""Containers and tags that may enclose an item."""
+
+_ARGUMENT_LENGTH = {24: 1, 25: 2, 26: 4, 27: 8}
+_SMALLEST = {1: 24, 2: 0x100, 4: 0x1_0000, 8: 0x1_0000_0000}
+_UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
+_FALSE, _TRUE, _NULL = 0xF4, 0xF5, 0xF6
 
 
 def encode(value: Any) -> bytes:
-    """Encode `value` deterministically (RFC 8949 §4.2.1: map keys in bytewise order of their encoding)."""
-    return cbor2.dumps(_ordered(value))
+    """Encode `value` deterministically (RFC 8949 §4.2.1: shortest arguments, map keys in bytewise order).
+
+    Takes what `decode` gives back, and tuples as arrays: int of 64 bits, bytes, str, list, tuple, dict with int or str
+    keys, bool, None, `cbor2.CBORTag`. Raises `ValueError` for anything else: a date or a float needs a decision, not a
+    default.
+    """
+    return cbor2.dumps(_ordered(value, 0))
 
 
-def decode(data: bytes, *, max_size: int, tags: frozenset[int] = frozenset(), path: str = "") -> Any:
+def decode(data: bytes, *, max_size: int, tags: frozenset[int] = frozenset(), path: str = "", offset: int = 0) -> Any:
     """Decode exactly one CBOR item of at most `max_size` bytes.
 
-    Tags in `tags` come back as `cbor2.CBORTag`; any other tag, indefinite length, duplicate key, depth over 16 or
-    trailing byte raises `DecodeError`.
+    Tags in `tags` come back as `cbor2.CBORTag`, whatever they hold; every other departure from the subset raises
+    `DecodeError`. `path` names the item in errors; `offset` is where `data` starts in the outermost input, so that an
+    item inside a byte string (tag 24) reports positions of the whole.
     """
     if len(data) > max_size:
-        raise DecodeError(f"{len(data)} bytes, at most {max_size} allowed", offset=max_size, path=path)
-    raise NotImplementedError
+        raise DecodeError(f"{len(data)} bytes, at most {max_size} allowed", offset=offset + max_size, path=path)
+    data = bytes(data)
+    end = _Scanner(data, tags, path, offset).item(0, 0)
+    if end != len(data):
+        raise DecodeError(f"{len(data) - end} bytes after the item", offset=offset + end, path=path)
+    decoder = cbor2.CBORDecoder(
+        BytesIO(data),
+        max_depth=MAX_DEPTH,
+        allow_indefinite=False,
+        allow_duplicate_keys=False,
+        semantic_decoders={tag: _keep(tag) for tag in tags},
+    )
+    try:
+        return decoder.decode()
+    except (cbor2.CBORError, ValueError, OverflowError) as error:
+        raise DecodeError(str(error) or type(error).__name__, offset=offset, path=path) from error
 
 
-def _ordered(value: Any) -> Any:
-    raise NotImplementedError
+def _keep(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
+    return lambda value, immutable: cbor2.CBORTag(tag, value)
+
+
+class _Scanner:
+    """Walks one item without building it."""
+
+    __slots__ = ("base", "data", "path", "tags")
+
+    def __init__(self, data: bytes, tags: frozenset[int], path: str, base: int) -> None:
+        self.data, self.tags, self.path, self.base = data, tags, path, base
+
+    def fail(self, message: str, offset: int) -> DecodeError:
+        return DecodeError(message, offset=self.base + offset, path=self.path)
+
+    def head(self, at: int) -> tuple[int, int, int]:
+        """The major type, the argument and the offset behind it (RFC 8949 §3)."""
+        if at >= len(self.data):
+            raise self.fail("the data ends where an item should start", at)
+        major, info = self.data[at] >> 5, self.data[at] & 0x1F
+        if info < 24:
+            return major, info, at + 1
+        length = _ARGUMENT_LENGTH.get(info)
+        if length is None:
+            raise self.fail("indefinite length or reserved argument", at)
+        if at + 1 + length > len(self.data):
+            raise self.fail("the data ends within an argument", at)
+        argument = int.from_bytes(self.data[at + 1 : at + 1 + length], "big")
+        if argument < _SMALLEST[length]:
+            raise self.fail("argument not in its shortest form", at)
+        return major, argument, at + 1 + length
+
+    def item(self, at: int, depth: int) -> int:
+        """Check the item at `at`, enclosed in `depth` containers; returns the offset behind it."""
+        major, argument, after = self.head(at)
+        if major <= _NEGATIVE:
+            return after
+        if major <= _TEXT:
+            if argument > len(self.data) - after:
+                raise self.fail(f"a string of {argument} bytes runs past the end", at)
+            return after + argument
+        if major == _SIMPLE:
+            if not _FALSE <= self.data[at] <= _NULL:
+                raise self.fail("floats and simple values other than false, true and null have no place here", at)
+            return after
+        if depth == MAX_DEPTH:
+            raise self.fail(f"nested deeper than {MAX_DEPTH}", at)
+        if major == _TAG:
+            if argument not in self.tags:
+                raise self.fail(f"tag {argument} has no place here", at)
+            return self.item(after, depth + 1)
+        # The count needs no check against the bytes left: each element takes a byte, so the walk ends in time.
+        return self.map(argument, after, depth + 1) if major == _MAP else self.array(argument, after, depth + 1)
+
+    def array(self, count: int, at: int, depth: int) -> int:
+        for _ in range(count):
+            at = self.item(at, depth)
+        return at
+
+    def map(self, count: int, at: int, depth: int) -> int:
+        keys: set[bytes] = set()
+        for _ in range(count):
+            if at < len(self.data) and self.data[at] >> 5 not in (_UNSIGNED, _NEGATIVE, _TEXT):
+                raise self.fail("a map key is neither an integer nor a text", at)
+            after = self.item(at, depth)
+            key = self.data[at:after]
+            if key in keys:  # shortest form makes the encoding of a key unique, so bytes compare as values do
+                raise self.fail("duplicate map key", at)
+            keys.add(key)
+            at = self.item(after, depth)
+        return at
+
+
+def _ordered(value: Any, depth: int) -> Any:
+    """`value` with the entries of every map in the order of §4.2.1; cbor2 then writes them as they stand."""
+    kind = type(value)
+    if value is None or kind is bool or kind is bytes or kind is str:
+        return value
+    if isinstance(value, int):
+        if not -(2**64) <= value < 2**64:
+            raise ValueError("an integer of more than 64 bits")
+        return int(value)  # an IntEnum is its number
+    if isinstance(value, str):
+        return str(value)
+    if depth == MAX_DEPTH:
+        raise ValueError(f"nested deeper than {MAX_DEPTH}")
+    if kind is list or kind is tuple:
+        return [_ordered(element, depth + 1) for element in value]
+    if kind is cbor2.CBORTag:
+        return cbor2.CBORTag(value.tag, _ordered(value.value, depth + 1))
+    if kind is dict:
+        entries = []
+        for key, element in value.items():
+            if type(key) is bool or not isinstance(key, int | str):
+                raise ValueError(f"a map key of type {type(key).__name__}")
+            plain = _ordered(key, depth + 1)
+            entries.append((cbor2.dumps(plain), plain, _ordered(element, depth + 1)))
+        return {key: element for _, key, element in sorted(entries, key=lambda entry: entry[0])}
+    raise ValueError(f"a value of type {kind.__name__}")
