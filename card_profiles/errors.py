@@ -16,7 +16,7 @@ class CardFault(StrEnum):
     TOO_LONG = "too-long"
     TOO_SHORT = "too-short"
     ENDLESS = "endless"  # response chaining that does not end within the cap
-    WRONG_PASSWORD = "wrong-password"  # PACE or BAC: the CAN or MRZ does not belong to this card
+    WRONG_PASSWORD = "wrong-password"  # noqa: S105 - PACE or BAC: the CAN or MRZ does not belong to this card
     NOT_ON_CURVE = "not-on-curve"
     WEAK_PARAMETERS = "weak-parameters"
     UNKNOWN_CARD = "unknown-card"  # another kind of card
