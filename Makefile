@@ -1,0 +1,68 @@
+# The commands everybody uses: make demo, make test, make bench. Each sets up what it needs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEBIAN := pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev python3-venv openssl opensc
+# Programs and headers that stand for the packages above: when they are there, nothing is installed.
+NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || echo pcscd) \
+	$(shell [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || echo vpcd) \
+	$(shell [ -e /usr/include/PCSC/winscard.h ] || echo winscard.h) \
+	$(shell command -v gcc >/dev/null 2>&1 || echo gcc) \
+	$(shell command -v openssl >/dev/null 2>&1 || echo openssl) \
+	$(shell command -v opensc-tool >/dev/null 2>&1 || echo opensc-tool) \
+	$(shell $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1 || echo ensurepip)
+
+.PHONY: help demo test lint types check bench soak oracles setup packages clean
+
+help:
+	@echo 'make demo    issue a residence permit onto a card and check it as a hospital counter would'
+	@echo 'make test    everything that must hold: lint, types, import rules, tests with branch coverage'
+	@echo 'make bench   commands, bytes, times and start-up, each beside its floor'
+	@echo 'make lint    ruff, mypy and the import rules only'
+	@echo 'make oracles cross-checks against independent software (needs node)'
+	@echo 'make soak    the long versions of the random tests'
+	@echo 'make clean   removes .venv, build and the state of the demo'
+
+demo: setup
+	@$(BIN)/python -m issuer.demo
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=85
+
+bench: setup
+	@$(BIN)/python -m tests.benchmarks
+
+oracles: setup
+	$(BIN)/python -m pytest -o testpaths=tests/oracles tests/oracles
+
+soak: setup
+	SOAK=1 $(BIN)/python -m pytest -n 2 tests/properties tests/hostile tests/simulator
+
+setup: packages $(STAMP)
+
+packages:
+	@if [ -n "$(strip $(NEEDED))" ]; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'Installing Debian packages: $(DEBIAN)'; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(DEBIAN) >/dev/null; \
+	  else \
+	    echo 'Missing: $(strip $(NEEDED)). Run this once, then make again:'; \
+	    echo '  sudo apt-get install $(DEBIAN)'; exit 1; \
+	  fi; \
+	fi
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	@echo 'Installing Python packages into $(VENV) (a minute or two, once)'
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build demo-state .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
