@@ -1,0 +1,56 @@
+"""What a counter demands: its sector, how old its own data may be, and which checks have to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from card_profiles.entitlements.catalogue import Catalogue, Sector
+
+
+class Check(StrEnum):
+    """The checks that a policy may demand; the value is the number of the step in docs/VERIFICATION.md."""
+
+    SIGNATURE = "4"
+    DIGESTS = "5"
+    VALIDITY = "6"
+    STATUS = "7"
+    CHIP = "8"
+    PORTRAIT = "9a"
+    IDENTITY = "9b"
+
+
+AT_A_COUNTER = frozenset({Check.SIGNATURE, Check.DIGESTS, Check.VALIDITY, Check.STATUS, Check.CHIP})
+"""What is always demanded of a card that somebody presents."""
+
+BEFORE_WRITING = frozenset({Check.SIGNATURE, Check.DIGESTS, Check.VALIDITY})
+"""What can be demanded of bytes that are not on a card yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A check that is `required` and did not run is a failure; one that is not may be left out, but not fail.
+
+    Ages count from the signing time of our newest trust data and of the status list. From `*_warn` on the verdict
+    warns, from `*_refuse` on it refuses. `watermark` is the latest time that this machine has ever known for sure; a
+    clock more than `clock_tolerance` behind it has been set back. `civil_time` is the offset of the authority's time
+    zone: a service that counts until the 30th counts until midnight there.
+    """
+
+    sector: Sector
+    catalogue: Catalogue
+    required: frozenset[Check] = AT_A_COUNTER
+    # A revocation list comes at least every 90 days (9303-12 §7.1.4): older means that updates stopped arriving.
+    trust_warn: timedelta = timedelta(days=45)
+    trust_refuse: timedelta = timedelta(days=120)
+    # Revocations are published within 18 hours; a counter may be without a network for weeks.
+    status_warn: timedelta = timedelta(days=2)
+    status_refuse: timedelta = timedelta(days=30)
+    watermark: datetime | None = None
+    clock_tolerance: timedelta = timedelta(minutes=5)
+    civil_time: timedelta = timedelta(hours=8)
+
+    def day(self, now: datetime) -> date:
+        """The date at the authority, for `now` in UTC."""
+        return (now + self.civil_time).date()
