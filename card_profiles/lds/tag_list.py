@@ -1,0 +1,70 @@
+"""The template of DG11 and DG12: a tag list 5C, then just the data objects it lists, in its order (9303-10 §4.7.11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from card_profiles.iso7816 import tlv
+from keys.errors import DecodeError
+
+TAG_LIST = 0x5C
+
+
+def encode(template: int, order: Sequence[int], values: Mapping[int, bytes]) -> bytes:
+    """The file with `template` as its tag; data objects stand in `order`, whatever the order of `values`."""
+    tags = [tag for tag in order if tag in values]
+    listed = b"".join(tlv.encode_tag(tag) for tag in tags)
+    return tlv.encode(template, tlv.encode_sequence(((TAG_LIST, listed), *((tag, values[tag]) for tag in tags))))
+
+
+def decode(raw: bytes, template: int, order: Sequence[int], *, max_size: int, path: str) -> dict[int, tlv.Tlv]:
+    """The data objects by their tags. Raises DecodeError for tags that are unknown, twice, not listed, listed and not
+    there, or not in `order`."""
+    elements = tlv.unwrap(raw, template, max_size=max_size).children()
+    if not elements or elements[0].tag != TAG_LIST:
+        raise DecodeError("no tag list", path=path)
+    listed, objects = elements[0], elements[1:]
+    tags = [element.tag for element in objects]
+    if b"".join(tlv.encode_tag(tag) for tag in tags) != listed.value:
+        raise DecodeError("the tag list is not what follows", offset=listed.offset, path=f"{path}/5C")
+    known = [tag for tag in order if tag in tags]
+    if tags != known:
+        raise DecodeError("tags unknown, twice or out of order", offset=listed.offset, path=f"{path}/5C")
+    return {element.tag: element for element in objects}
+
+
+def text(element: tlv.Tlv | None, path: str) -> str | None:
+    """UTF-8 of at least one character, without control characters; None where there is no element."""
+    if element is None:
+        return None
+    try:
+        value = element.value.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DecodeError("not UTF-8", offset=element.value_offset + error.start, path=path) from None
+    if not is_text(value):
+        raise DecodeError("empty, or a control character in it", offset=element.value_offset, path=path)
+    return value
+
+
+def is_text(value: str) -> bool:
+    """Whether `value` may stand in a text element: not empty, encodable, no control character."""
+    return bool(value) and not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in value)
+
+
+def day(element: tlv.Tlv | None, path: str) -> date | None:
+    """CCYYMMDD in eight ASCII digits; None where there is no element."""
+    if element is None:
+        return None
+    digits = element.value
+    if len(digits) != 8 or not digits.isdigit():
+        raise DecodeError("not CCYYMMDD", offset=element.value_offset, path=path)
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+    except ValueError:
+        raise DecodeError("not a date", offset=element.value_offset, path=path) from None
+
+
+def encode_day(value: date) -> bytes:
+    """CCYYMMDD."""
+    return f"{value.year:04}{value.month:02}{value.day:02}".encode()
