@@ -344,7 +344,11 @@ class TracingConnection:
         except Exception as error:
             self._sink(f"<< {type(error).__name__}")
             raise
-        self._sink(f"<< {len(answer) - 2} bytes {describe(int.from_bytes(answer[-2:], 'big'))}" if len(answer) >= 2 else "<< no response")
+        self._sink(
+            f"<< {len(answer) - 2} bytes {describe(int.from_bytes(answer[-2:], 'big'))}"
+            if len(answer) >= 2
+            else "<< no response"
+        )
         return answer
 
     def reset(self) -> bytes:

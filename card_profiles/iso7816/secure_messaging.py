@@ -53,7 +53,9 @@ def unpad(data: bytes) -> bytes:
     return data[:end]
 
 
-class _Suite(Protocol):
+class Suite(Protocol):
+    """Encryption and MAC under one pair of keys; inputs are whole blocks."""
+
     block: int
 
     def encrypt(self, ssc: bytes, padded: bytes) -> bytes: ...
@@ -114,7 +116,8 @@ class _TripleDesSuite:
         return self._last.encryptor().update(last.to_bytes(8, "big"))
 
 
-def _suite(cipher: BlockCipher, ks_enc: bytes, ks_mac: bytes) -> _Suite:
+def suite(cipher: BlockCipher, ks_enc: bytes, ks_mac: bytes) -> Suite:
+    """The operations of `cipher` with KSenc and KSmac: 16 bytes each for 3DES; 16, 24 or 32 for AES."""
     return _AesSuite(ks_enc, ks_mac) if cipher is BlockCipher.AES else _TripleDesSuite(ks_enc, ks_mac)
 
 
@@ -123,7 +126,7 @@ class _Base:
 
     def __init__(self, cipher: BlockCipher | str, ks_enc: bytes, ks_mac: bytes, ssc: bytes | None = None) -> None:
         self.cipher = BlockCipher(cipher)
-        self._suite = _suite(self.cipher, ks_enc, ks_mac)
+        self._suite = suite(self.cipher, ks_enc, ks_mac)
         self._block = self._suite.block
         ssc = bytes(self._block) if ssc is None else ssc
         if len(ssc) != self._block:
