@@ -36,16 +36,16 @@ class Curve:
     name: str
     oid: str
     size: int
-    hash: type[hashes.HashAlgorithm]
+    hash: hashes.SHA256 | hashes.SHA384 | hashes.SHA512
     """The hash that goes with the curve in every signature we make."""
 
 
-P256 = Curve(name="secp256r1", oid="1.2.840.10045.3.1.7", size=32, hash=hashes.SHA256)
-P384 = Curve(name="secp384r1", oid="1.3.132.0.34", size=48, hash=hashes.SHA384)
-P521 = Curve(name="secp521r1", oid="1.3.132.0.35", size=66, hash=hashes.SHA512)
-BRAINPOOL_P256 = Curve(name="brainpoolP256r1", oid="1.3.36.3.3.2.8.1.1.7", size=32, hash=hashes.SHA256)
-BRAINPOOL_P384 = Curve(name="brainpoolP384r1", oid="1.3.36.3.3.2.8.1.1.11", size=48, hash=hashes.SHA384)
-BRAINPOOL_P512 = Curve(name="brainpoolP512r1", oid="1.3.36.3.3.2.8.1.1.13", size=64, hash=hashes.SHA512)
+P256 = Curve(name="secp256r1", oid="1.2.840.10045.3.1.7", size=32, hash=hashes.SHA256())
+P384 = Curve(name="secp384r1", oid="1.3.132.0.34", size=48, hash=hashes.SHA384())
+P521 = Curve(name="secp521r1", oid="1.3.132.0.35", size=66, hash=hashes.SHA512())
+BRAINPOOL_P256 = Curve(name="brainpoolP256r1", oid="1.3.36.3.3.2.8.1.1.7", size=32, hash=hashes.SHA256())
+BRAINPOOL_P384 = Curve(name="brainpoolP384r1", oid="1.3.36.3.3.2.8.1.1.11", size=48, hash=hashes.SHA384())
+BRAINPOOL_P512 = Curve(name="brainpoolP512r1", oid="1.3.36.3.3.2.8.1.1.13", size=64, hash=hashes.SHA512())
 
 CURVES = {curve.name: curve for curve in (P256, P384, P521, BRAINPOOL_P256, BRAINPOOL_P384, BRAINPOOL_P512)}
 """Curves that certificates may use, by the name that `cryptography` gives them."""
@@ -87,4 +87,4 @@ def curve_of(key: ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey) -> Cur
 
 def ecdsa(key: ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey) -> ec.ECDSA:
     """ECDSA with the hash that goes with the key's curve."""
-    return ec.ECDSA(curve_of(key).hash())
+    return ec.ECDSA(curve_of(key).hash)
