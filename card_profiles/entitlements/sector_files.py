@@ -27,7 +27,7 @@ how much each sector holds, and a longer salt is how an issuer can pad all secto
 MAX_SALT_SIZE = 255
 MAX_SIZE = {sector: 1024 if sector is Sector.PERMIT else 512 for sector in Sector}
 """Bytes of a file, as the profile has them."""
-MAX_SERVICES = 40
+MAX_SERVICES = 32
 MAX_NUMBER, MAX_NATIVE, MAX_LATIN, MAX_AUTHORITY = 20, 84, 66, 74
 """UTF-8 bytes of the texts: 28 Han characters of name, the 66 of an ICAO data page, 24 Han characters of authority.
 With all of them full EF.NS.permit stays within 446 bytes, two short READ BINARY under secure messaging."""
