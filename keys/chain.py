@@ -1,12 +1,12 @@
 """The short chain validator: from a signer's certificate to a CSCA of the trust store.
 
-pyca's `x509.verification` is made for the web: it refuses link certificates and brainpool, and looks at neither CRLs nor
-private-key usage periods. This one knows exactly one shape, Doc 9303-12: a signer issued directly by a CSCA key, and a
+pyca's `x509.verification` is made for the web: it refuses link certificates and brainpool, and looks at neither CRLs
+nor private-key usage periods. This one knows exactly one shape, Doc 9303-12: a signer issued directly by a CSCA key, and a
 CSCA key that is a trusted root or reached from one over link certificates.
 
 Two moments count. `at` is when the signer signed (MobileSecurityObject.signed, signingTime, iat): the signer's key must
-have been in use then. `now` is when we look: nothing may have expired, the CRL must be fresh. A revoked signer is refused
-whatever `at` says, because whoever holds a stolen key writes any date.
+have been in use then. `now` is when we look: nothing may have expired, the CRL must be fresh. A revoked signer is
+refused whatever `at` says, because whoever holds a stolen key writes any date.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ def _check_signer(
     if leaf.key_usage != {"digital_signature"}:
         raise ChainError("key usage is not digitalSignature alone", reason=ChainReason.KEY_USAGE)
     demanded = EXTENDED_KEY_USAGE.get(purpose)
-    if leaf.extended_key_usage != (None if demanded is None else {demanded}):
+    if leaf.extended_key_usage != (None if demanded is None else frozenset({demanded})):
         raise ChainError(f"not a certificate of a {purpose}", reason=ChainReason.EXTENDED_KEY_USAGE)
     if purpose is Purpose.DOCUMENT_SIGNER and (
         leaf.document_types is None or (document_type is not None and document_type not in leaf.document_types)

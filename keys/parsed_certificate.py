@@ -1,4 +1,4 @@
-"""What chain validation asks of a certificate or CRL, read once, with everything that x509 may raise turned into one error.
+"""What chain validation asks of a certificate or CRL, read once; whatever x509 raises becomes a `DecodeError`.
 
 Importing this imports `cryptography.x509` (38 ms and 7 MB): only `chain`, and that only when a chain is needed.
 """
@@ -105,7 +105,7 @@ def read_certificate(raw: bytes) -> ParsedCertificate:
     except DecodeError:
         raise
     except Exception as error:
-        # x509 raises ValueError, its own DuplicateExtension and others, and warnings that a caller may have made errors.
+        # x509 raises ValueError, DuplicateExtension and others, and warnings that the caller may have made errors.
         raise DecodeError(f"{type(error).__name__} in certificate", path="Certificate") from error
 
 
