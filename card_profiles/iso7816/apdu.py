@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from keys.errors import DecodeError
 
@@ -21,6 +21,8 @@ class CommandApdu:
     """One command: header, `data` of 0..65535 bytes, and `ne`, the number of response bytes expected, 0..65536.
 
     `ne` 0 means no Le field; 256 is the short Le 00 ("as many as there are, up to 256"), 65536 the extended 0000.
+    `extended` asks for the extended form even where the short one would do, and tells which form was parsed: SCP03 MACs
+    the Lc field as it was sent. It does not count in comparisons.
     """
 
     cla: int = 0
@@ -29,6 +31,7 @@ class CommandApdu:
     p2: int = 0
     data: bytes = b""
     ne: int = 0
+    extended: bool = field(default=False, compare=False)
 
     @property
     def header(self) -> bytes:
@@ -37,14 +40,17 @@ class CommandApdu:
 
     @property
     def fits_short(self) -> bool:
-        """Whether the short form can carry it."""
-        return len(self.data) <= SHORT_DATA and self.ne <= SHORT_NE
+        """Whether the short form can carry it, and is not ruled out."""
+        return not self.extended and len(self.data) <= SHORT_DATA and self.ne <= SHORT_NE
 
     def encode(self, *, extended: bool = False) -> bytes:
-        """The bytes on the wire; ValueError when a field does not fit the form."""
+        """The bytes on the wire; ValueError when a field does not fit the form.
+
+        A command with neither data nor Le has one form only.
+        """
         data, ne = self.data, self.ne
         count = len(data)
-        if not extended:
+        if not (extended or self.extended):
             if count > SHORT_DATA or not 0 <= ne <= SHORT_NE:
                 raise ValueError("does not fit the short form")
             le = bytes((ne & 0xFF,)) if ne else b""
@@ -63,7 +69,8 @@ class CommandApdu:
         if size < 4:
             raise DecodeError("command shorter than its header", offset=size, path="CommandApdu")
         data, ne = _body(raw, size)
-        return cls(cla=raw[0], ins=raw[1], p1=raw[2], p2=raw[3], data=data, ne=ne)
+        extended = size > 5 and raw[4] == 0
+        return cls(cla=raw[0], ins=raw[1], p1=raw[2], p2=raw[3], data=data, ne=ne, extended=extended)
 
 
 def _body(raw: bytes, size: int) -> tuple[bytes, int]:

@@ -30,6 +30,7 @@ MAC_SIZE = 8
 _MAC_OVERHEAD = 2 + MAC_SIZE
 _STATUS_OVERHEAD = 4
 _LE_OVERHEAD = 4  # 97 with two bytes
+_RESPONSE_TAGS = (DO_ENCRYPTED, DO_ENCRYPTED_BER, DO_STATUS, DO_MAC)
 _PADDING_INDICATOR = b"\x01"
 
 
@@ -242,6 +243,8 @@ class SecureMessaging(_Base):
         try:
             encrypted, status, mac, authenticated = _split(response.data, self._ins, DO_STATUS)
         except DecodeError as error:
+            if response.data[0] not in _RESPONSE_TAGS:
+                raise CardMisbehaved("unprotected response", fault=CardFault.NAKED_RESPONSE, sw=response.sw) from error
             raise self._malformed("response is not secure messaging", response) from error
         if mac is None:
             raise CardMisbehaved("unprotected response", fault=CardFault.NAKED_RESPONSE, sw=response.sw)

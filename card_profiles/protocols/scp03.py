@@ -13,6 +13,7 @@ from card_profiles.errors import CardFault, CardMisbehaved, Misuse
 from card_profiles.iso7816.apdu import (
     CLA_SECURE_GLOBALPLATFORM,
     EXTENDED_NE,
+    SHORT_DATA,
     SHORT_NE,
     CommandApdu,
     ResponseApdu,
@@ -78,7 +79,7 @@ class Scp03Session(SessionState):
     def external_authenticate(self) -> CommandApdu:
         """7.1.2: the host cryptogram under the first C-MAC."""
         header = bytes((0x84, 0x82, LEVEL, 0x00))
-        self._chaining = self._command_mac(header, self.host_cryptogram)
+        self._chaining = self._command_mac(header, self.host_cryptogram, extended=False)
         data = self.host_cryptogram + self._chaining[:MAC_SIZE]
         return CommandApdu(cla=0x84, ins=0x82, p1=LEVEL, data=data)
 
@@ -91,12 +92,12 @@ class Scp03Session(SessionState):
         if data:
             data = self._cbc(COMMAND).encryptor().update(pad(data, 16))
         cla = command.cla | CLA_SECURE_GLOBALPLATFORM
-        self._chaining = self._command_mac(bytes((cla, command.ins, command.p1, command.p2)), data)
+        long_answer = extended and command.ne > max_plain(SHORT_NE)
+        form = long_answer or len(data) + MAC_SIZE > SHORT_DATA
+        self._chaining = self._command_mac(bytes((cla, command.ins, command.p1, command.p2)), data, extended=form)
         data += self._chaining[:MAC_SIZE]
-        ne = min(command.ne, SHORT_NE) and SHORT_NE
-        if extended and command.ne > max_plain(SHORT_NE):
-            ne = EXTENDED_NE
-        return CommandApdu(cla=cla, ins=command.ins, p1=command.p1, p2=command.p2, data=data, ne=ne)
+        ne = (EXTENDED_NE if form else SHORT_NE) if command.ne else 0
+        return CommandApdu(cla=cla, ins=command.ins, p1=command.p1, p2=command.p2, data=data, ne=ne, extended=form)
 
     def unwrap(self, response: ResponseApdu) -> ResponseApdu:
         """The plain response. CardMisbehaved: NAKED_RESPONSE, BAD_MAC, MALFORMED_RESPONSE."""
@@ -302,7 +303,7 @@ class _CardSession(SessionState):
     def check_mac(self, command: CommandApdu) -> bytes:
         """The data without its C-MAC; the chaining value moves on."""
         data, mac = command.data[:-MAC_SIZE], command.data[-MAC_SIZE:]
-        expected = self._command_mac(command.header, data)
+        expected = self._command_mac(command.header, data, extended=command.extended)
         if len(mac) != MAC_SIZE or not bytes_eq(mac, expected[:MAC_SIZE]):
             raise Refused(StatusWord.SECURITY_STATUS_NOT_SATISFIED)
         self._chaining = expected

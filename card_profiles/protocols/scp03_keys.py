@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from card_profiles.iso7816.apdu import SHORT_DATA
 from keys.errors import DecodeError
 
 SCP_ID = 0x03
@@ -126,10 +125,10 @@ class SessionState:
         self._chaining = bytes(16)
         self._counter = 0
 
-    def _command_mac(self, header: bytes, data: bytes) -> bytes:
-        """6.2.4: over the chaining value, the header with the final Lc, and the data."""
+    def _command_mac(self, header: bytes, data: bytes, *, extended: bool) -> bytes:
+        """6.2.4: over the chaining value, the header with the final Lc as it is sent, and the data."""
         count = len(data) + MAC_SIZE
-        lc = bytes((count,)) if count <= SHORT_DATA else b"\0" + count.to_bytes(2, "big")
+        lc = b"\0" + count.to_bytes(2, "big") if extended or count > 0xFF else bytes((count,))
         mac = self._c_mac.copy()
         mac.update(self._chaining + header + lc + data)
         return mac.finalize()
