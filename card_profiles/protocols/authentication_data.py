@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from card_profiles.errors import CardFault
 from card_profiles.iso7816 import tlv
+from card_profiles.protocols.points import IdentityEncoded, NotOnCurve
 from keys.errors import DecodeError
 
 TAG = 0x7C
@@ -26,3 +28,14 @@ def decode(data: bytes, tag: int | None) -> bytes:
 def encode_reference(number: int) -> bytes:
     """A key or domain-parameter reference, data object 84: unsigned, minimal, at least one byte."""
     return number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big")
+
+
+def point_fault(error: DecodeError) -> CardFault:
+    """How a card is at fault when its public key does not decode."""
+    match error:
+        case NotOnCurve():
+            return CardFault.NOT_ON_CURVE
+        case IdentityEncoded():
+            return CardFault.WEAK_PARAMETERS
+        case _:
+            return CardFault.MALFORMED_RESPONSE

@@ -25,13 +25,11 @@ from card_profiles.iso7816.exchange import Exchange
 from card_profiles.iso7816.secure_messaging import BlockCipher, CardSecureMessaging, SecureMessaging
 from card_profiles.iso7816.status import Refused, StatusWord
 from card_profiles.protocols import authentication_data, der, kdf
-from card_profiles.protocols.authentication_data import encode_reference
+from card_profiles.protocols.authentication_data import encode_reference, point_fault
 from card_profiles.protocols.points import (
     BY_PARAMETER_ID,
     CURVES,
     Curve,
-    IdentityEncoded,
-    NotOnCurve,
     Point,
     add,
     base_multiply,
@@ -211,20 +209,10 @@ def _peer(curve: Curve, data: bytes, ours: Point) -> Point:
     try:
         point = decode_point(curve, data)
     except DecodeError as error:
-        raise CardMisbehaved(f"PACE: {error}", fault=_point_fault(error)) from error
+        raise CardMisbehaved(f"PACE: {error}", fault=point_fault(error)) from error
     if point == ours:  # §4.4.1 step 3 d
         raise CardMisbehaved("the card sent our own key back", fault=CardFault.WEAK_PARAMETERS)
     return point
-
-
-def _point_fault(error: DecodeError) -> CardFault:
-    match error:
-        case NotOnCurve():
-            return CardFault.NOT_ON_CURVE
-        case IdentityEncoded():
-            return CardFault.WEAK_PARAMETERS
-        case _:
-            return CardFault.MALFORMED_RESPONSE
 
 
 def _nonzero(point: Point | None) -> Point:
