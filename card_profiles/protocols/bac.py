@@ -32,10 +32,11 @@ class BacKeys:
 def keys_from_mrz(mrz_information: str) -> BacKeys:
     """From document number, birth date and expiry with their check digits (9303-11, 4.3.2), ASCII."""
     seed = hashlib.sha1(mrz_information.encode("ascii"), usedforsecurity=False).digest()[:16]
-    return _keys(seed)
+    return keys_from_seed(seed)
 
 
-def _keys(seed: bytes) -> BacKeys:
+def keys_from_seed(seed: bytes) -> BacKeys:
+    """From the 16-byte seed: the first 16 bytes of SHA-1 over the MRZ information (9303-11, 9.7.2)."""
     return BacKeys(enc=derive(seed, ENCRYPTION, Cipher.TRIPLE_DES), mac=derive(seed, MAC, Cipher.TRIPLE_DES))
 
 
@@ -109,4 +110,4 @@ def _open(crypto: Suite, data: bytes) -> bytes | None:
 def _session(k_ifd: bytes, k_ic: bytes, rnd_ic: bytes, rnd_ifd: bytes) -> tuple[BacKeys, bytes]:
     """Session keys from K.IFD xor K.IC, and the first SSC (9303-11, 4.3.3.2 and 9.8.6.3)."""
     seed = int.from_bytes(k_ifd, "big") ^ int.from_bytes(k_ic, "big")
-    return _keys(seed.to_bytes(16, "big")), rnd_ic[4:] + rnd_ifd[4:]
+    return keys_from_seed(seed.to_bytes(16, "big")), rnd_ic[4:] + rnd_ifd[4:]
