@@ -24,7 +24,7 @@ class Name(StrEnum):
 
 
 def test_map_keys_are_in_bytewise_order_and_not_length_first() -> None:
-    """RFC 8949 §4.2.1: 10, 100, -1, "z", "aa". RFC 7049, and cbor2's `canonical`, put -1 before 100, as it is shorter."""
+    """RFC 8949 §4.2.1: 10, 100, -1, "z", "aa". RFC 7049, and cbor2's `canonical`, put -1 before 100: shorter."""
     value = {"aa": 1, "z": 2, -1: 3, 100: 4, 10: 5}
     assert cbor.encode(value).hex() == "a5" + "0a05" + "186404" + "2003" + "617a02" + "62616101"
     assert cbor.encode(value) != cbor2.dumps(value, canonical=True)
@@ -36,8 +36,10 @@ def test_enumerations_are_their_values() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [1.0, date(2026, 1, 1), {1, 2}, bytearray(b"x"), object(), 2**64, -(2**64) - 1]
-    + [{b"k": 1}, {True: 1}, {None: 1}, {(1,): 1}],
+    [
+        *(1.0, date(2026, 1, 1), {1, 2}, bytearray(b"x"), object(), 2**64, -(2**64) - 1),
+        *({b"k": 1}, {True: 1}, {None: 1}, {(1,): 1}),
+    ],
 )
 def test_what_decode_refuses_is_not_encoded(value: Any) -> None:
     for held in (value, [value], {"k": value}, CBORTag(24, value)):
