@@ -1,8 +1,8 @@
 """The short chain validator: from a signer's certificate to a CSCA of the trust store.
 
 pyca's `x509.verification` is made for the web: it refuses link certificates and brainpool, and looks at neither CRLs
-nor private-key usage periods. This one knows exactly one shape, Doc 9303-12: a signer issued directly by a CSCA key, and a
-CSCA key that is a trusted root or reached from one over link certificates.
+nor private-key usage periods. This one knows exactly one shape, Doc 9303-12: a signer issued directly by a CSCA key,
+and a CSCA key that is a trusted root or reached from one over link certificates.
 
 Two moments count. `at` is when the signer signed (MobileSecurityObject.signed, signingTime, iat): the signer's key must
 have been in use then. `now` is when we look: nothing may have expired, the CRL must be fresh. A revoked signer is
@@ -196,7 +196,7 @@ def _check_signer(
         raise ChainError("a CA is no signer", reason=ChainReason.BASIC_CONSTRAINTS)
     if leaf.unknown_critical:
         raise ChainError("critical extension is not understood", reason=ChainReason.CRITICAL_EXTENSION)
-    if leaf.key_usage != {"digital_signature"}:
+    if leaf.key_usage != frozenset({"digital_signature"}):
         raise ChainError("key usage is not digitalSignature alone", reason=ChainReason.KEY_USAGE)
     demanded = EXTENDED_KEY_USAGE.get(purpose)
     if leaf.extended_key_usage != (None if demanded is None else frozenset({demanded})):

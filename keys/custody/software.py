@@ -1,7 +1,7 @@
 """Private keys in files: encrypted PKCS#8 (RFC 5958, PBES2 of RFC 8018) with scrypt (RFC 7914), readable by OpenSSL.
 
 `BestAvailableEncryption` of pyca stops at 2,048 rounds of PBKDF2 and takes no parameters, so the envelope is made
-here; pyca reads it. The card master key and card keys are no key pairs: they lie in a small authenticated container of ours.
+here; pyca reads it. The card master key and card keys are no key pairs: they lie in a small authenticated container.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ class SoftwareCardMasterKey:
         return "SoftwareCardMasterKey(…)"
 
     def diversify(self, serial: bytes) -> CardKeys:
-        """SP 800-108r1 §4.1, counter mode over AES-CMAC: [i]₃₂ ‖ label ‖ 00 ‖ serial ‖ [128]₃₂, a label for each key."""
+        """SP 800-108r1 §4.1, counter mode over AES-CMAC: [i]₃₂ ‖ label ‖ 00 ‖ serial ‖ [128]₃₂, a label per key."""
         if len(serial) != 10:
             raise ValueError("a card serial has 10 bytes")
         return CardKeys(

@@ -1,7 +1,7 @@
 """COSE_Sign1 (RFC 9052 §4.2) by hand: signed MobileSecurityObject, status list and printed code.
 
 Strict on purpose: the algorithm is in the protected header and fixes the curve; every header label must be one that is
-expected in its bucket; a `crit` header is refused unless all it lists is understood; a signature is r and s at full width.
+expected in its bucket; a `crit` header is refused unless all it lists is understood; r and s have full width.
 """
 
 from __future__ import annotations
