@@ -83,15 +83,8 @@ def _status(options: argparse.Namespace, language: str, clock: Callable[[], date
         certificate = authority.certificate(key)
         end = certificate.key_use[1] if certificate.key_use else None
         kid = key_id(certificate_spki(certificate.der)).hex()
-        rows.append(
-            [
-                purpose_name(key.purpose, language),
-                str(key.generation),
-                kid,
-                until(end) if end else "-",
-                until(certificate.not_after),
-            ]
-        )
+        name, signs_until = purpose_name(key.purpose, language), until(end) if end else "-"
+        rows.append([name, str(key.generation), kid, signs_until, until(certificate.not_after)])
     print(_table(rows))
     crl, statuses = authority.published_crl(), authority.published_statuses()
     entries = list(signed_lists.entries(statuses).values())

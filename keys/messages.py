@@ -30,7 +30,8 @@ class Text(StrEnum):
 
 Reason = AuthorityReason | CustodyReason | Text
 
-MESSAGES: Mapping[Reason, tuple[str, str]] = {
+# Three tables, not one: members of two StrEnum classes with one value are one key to a dict.
+_AUTHORITY: Mapping[AuthorityReason, tuple[str, str]] = {
     AuthorityReason.EXISTS: (
         "{detail} 已存在，不会覆盖。请另选目录，或先将其移走。",
         "{detail} exists and is not overwritten. Choose another directory, or move it away first.",
@@ -63,6 +64,9 @@ MESSAGES: Mapping[Reason, tuple[str, str]] = {
         "状态列表中没有序号 {detail}。请检查该序号。",
         "The status list has no index {detail}. Check the index.",
     ),
+}
+
+_CUSTODY: Mapping[CustodyReason, tuple[str, str]] = {
     CustodyReason.NOT_FOUND: (
         "找不到密钥 {detail}。请从备份恢复。",
         "There is no key {detail}. Restore it from a backup.",
@@ -87,6 +91,9 @@ MESSAGES: Mapping[Reason, tuple[str, str]] = {
         "此处不能存放密钥 {detail}。",
         "Key {detail} cannot be kept here.",
     ),
+}
+
+_TEXTS: Mapping[Text, tuple[str, str]] = {
     Text.AUTHORITY_FILE: (
         "签发机关文件 {path} 有误：{detail}。请改正后再试。",
         "Authority file {path} is wrong: {detail}. Correct it and try again.",
@@ -150,7 +157,14 @@ LANGUAGES = ("zh", "en")
 
 def message(reason: Reason, language: str, **values: object) -> str:
     """The message for `reason` in a language of `LANGUAGES`."""
-    return MESSAGES[reason][LANGUAGES.index(language)].format(**values)
+    match reason:
+        case AuthorityReason():
+            texts = _AUTHORITY[reason]
+        case CustodyReason():
+            texts = _CUSTODY[reason]
+        case Text():
+            texts = _TEXTS[reason]
+    return texts[LANGUAGES.index(language)].format(**values)
 
 
 def purpose_name(purpose: Purpose, language: str) -> str:
