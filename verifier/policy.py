@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -47,9 +47,15 @@ class Policy:
     # Revocations are published within 18 hours; a counter may be without a network for weeks.
     status_warn: timedelta = timedelta(days=2)
     status_refuse: timedelta = timedelta(days=30)
+    # How long after its nextUpdate a revocation list still serves a counter without a network.
+    crl_grace: timedelta = timedelta(days=30)
     watermark: datetime | None = None
     clock_tolerance: timedelta = timedelta(minutes=5)
     civil_time: timedelta = timedelta(hours=8)
+
+    def without(self, check: Check) -> Policy:
+        """The same policy, `check` not required."""
+        return replace(self, required=self.required - {check})
 
     def day(self, now: datetime) -> date:
         """The date at the authority, for `now` in UTC."""
