@@ -7,6 +7,7 @@ It only makes things faster: a file that is missing or damaged counts as empty, 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from card_profiles.iso7816.connection import Limits
@@ -84,7 +85,8 @@ class CardMemory:
             draft.write_text(json.dumps({"version": VERSION, "cards": cards}, indent=1) + "\n")
             draft.replace(self._path)
         except OSError:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
 
 
 def _decode(document: object) -> dict[bytes, Limits]:

@@ -209,6 +209,11 @@ class PcscConnection:
         self.reader_name = reader_name
         self.atr = atr
 
+    @property
+    def worker_pid(self) -> int:
+        """Process id of the worker."""
+        return self._worker.pid
+
     def transmit(self, command: bytes) -> bytes:
         """The whole response with its status word, 2 to 65,535 bytes. Raises TransportFailed, then and ever after."""
         if not MIN_COMMAND <= len(command) <= MAX_COMMAND:

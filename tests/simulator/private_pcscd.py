@@ -1,7 +1,8 @@
 """A pcscd of our own with vsmartcard's virtual readers, away from the one of the machine.
 
 pcscd takes its socket over from whoever starts it (the systemd protocol, LISTEN_FDS), so it needs no fixed path, and
-PCSCLITE_CSOCK_NAME leads clients to it. It gets a /run of its own where the kernel allows that, to root or in a user namespace.
+PCSCLITE_CSOCK_NAME leads clients to it. It gets a /run of its own where the kernel allows that, to root or in a user
+namespace.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ NOBODY = 65534
 READERS = ("Virtual PCD 00 00", "Virtual PCD 00 01")
 
 
-_LAUNCH = 'exec 3<&"$1"; LISTEN_PID=$$ LISTEN_FDS=1 exec "$2" --foreground --info --config "$3"'
+# systemd's protocol wants the listening socket as descriptor 3 and our own pid; it comes as standard input.
+_LAUNCH = 'exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$1" --foreground --info --config "$2"'
 # Readers plugged into this machine are not ours, so their devices go, too.
 _OWN_WORLD = """
 mount -t tmpfs tmpfs /run && mkdir -m 755 /run/pcscd || exit 1
@@ -101,18 +103,8 @@ class PrivatePcscd:
             listener.listen(64)
             self.socket_path.chmod(0o777)
             self._process = subprocess.Popen(
-                [
-                    *prefix,
-                    "/bin/sh",
-                    "-c",
-                    _LAUNCH,
-                    "sh",
-                    str(listener.fileno()),
-                    self._daemon,
-                    str(self._configuration),
-                ],
-                pass_fds=[listener.fileno()],
-                stdin=subprocess.DEVNULL,
+                [*prefix, "/bin/sh", "-c", _LAUNCH, "sh", self._daemon, str(self._configuration)],
+                stdin=listener,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 **identity,
@@ -157,18 +149,11 @@ class PrivatePcscd:
 def _privacy() -> tuple[list[str], dict[str, Any]]:
     """Command prefix and Popen arguments that keep pcscd from the pid file and the socket of the machine's own one."""
     root = os.geteuid() == 0
-    unshare = [
-        "unshare",
-        "--mount",
-        *([] if root else ["--user", "--map-root-user"]),
-        "/bin/sh",
-        "-c",
-        _OWN_WORLD,
-        "sh",
-    ]
+    user = [] if root else ["--user", "--map-root-user"]
+    unshare = ["unshare", "--mount", *user, "/bin/sh", "-c", _OWN_WORLD, "sh"]
     if shutil.which("unshare") and subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0:
         return unshare, {}
-    # A container without mount namespaces. pcscd insists on /run/pcscd, and without root it cannot change what is there.
+    # A container without mount namespaces. pcscd insists on /run/pcscd; without root it cannot change what is there.
     if root:
         Path("/run/pcscd").mkdir(exist_ok=True)
         return [], {"user": NOBODY, "group": NOBODY, "extra_groups": []}
@@ -182,7 +167,7 @@ def _states(worker: WorkerProcess) -> tuple[ReaderState, ...]:
 
 
 def _two_free_ports() -> int:
-    """A port whose successor is free, too. Sockets of the readers listen on every interface, so both are tried there."""
+    """A port whose successor is free, too, on every interface, because that is where the virtual readers listen."""
     for _ in range(100):
         with socket.socket() as first, socket.socket() as second:
             first.bind(("", 0))

@@ -9,8 +9,8 @@ from enum import Enum, auto
 
 from card_profiles.softcard import vpcd
 
-ATR_A = bytes.fromhex("3B 81 80 01 0A 0A".replace(" ", ""))
-ATR_B = bytes.fromhex("3B 81 80 01 0B 0B".replace(" ", ""))
+ATR_A = bytes.fromhex("3B8180010A0A")
+ATR_B = bytes.fromhex("3B8180010B0B")
 OK = b"\x90\x00"
 
 
@@ -32,13 +32,15 @@ def echo(command: bytes) -> bytes:
 class ToyCard:
     """In the reader from `insert` to `remove`. `received` holds every command it got."""
 
-    def __init__(self, port: int, *, atr: bytes = ATR_A, respond: Responder = echo) -> None:
+    def __init__(self, port: int = 0, *, atr: bytes = ATR_A, respond: Responder = echo) -> None:
         self.port = port
         self.atr = atr
         self.respond = respond
         self.received: list[bytes] = []
+        self.messages = 0  # of the reader, commands and others
         self.resets = 0
         self.power_offs = 0
+        self.closed = False
         self._link: vpcd.Link | None = None
         self._thread: threading.Thread | None = None
 
@@ -70,15 +72,20 @@ class ToyCard:
         assert isinstance(response, bytes)
         return response
 
-    def reset(self) -> None:
+    def reset(self) -> bytes:
         self.resets += 1
+        return self.atr
 
     def power_off(self) -> None:
         self.power_offs += 1
 
+    def close(self) -> None:
+        self.closed = True
+
     def _live(self, link: vpcd.Link) -> None:
         with link:
             while (message := link.receive()) is not None:
+                self.messages += 1
                 reply: bytes | Deed | None
                 if len(message) == 1:
                     reply = vpcd.answer(self, message)
