@@ -20,7 +20,7 @@ MAX_SIZE = 4096  # bytes
 MAX_OTHER_NAMES = 9
 
 FULL_NAME = 0x5F0E
-OTHER_NAMES = 0xA0
+OTHER_NAMES = tag_list.REPEATED
 PERSONAL_NUMBER = 0x5F10
 BIRTH_DATE = 0x5F2B
 _TEXTS = {
@@ -79,12 +79,12 @@ def encode(details: Dg11) -> bytes:
     if details.other_names:
         names = [(_OTHER_NAME, name.encode()) for name in details.other_names]
         values[OTHER_NAMES] = tlv.encode_sequence(((_COUNT, bytes((len(names),))), *names))
-    return tag_list.encode(TAG, _ORDER, values)
+    return tag_list.encode(TAG, _ORDER, values, repeated=_OTHER_NAME)
 
 
 def decode(raw: bytes) -> Dg11:
     """The record of the whole file. Raises DecodeError."""
-    found = tag_list.decode(raw, TAG, _ORDER, max_size=MAX_SIZE, path="DG11")
+    found = tag_list.decode(raw, TAG, _ORDER, repeated=_OTHER_NAME, max_size=MAX_SIZE, path="DG11")
     if not found:
         raise DecodeError("empty", path="DG11")
     return Dg11(

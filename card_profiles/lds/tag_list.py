@@ -1,4 +1,8 @@
-"""The template of DG11 and DG12: a tag list 5C, then just the data objects it lists, in its order (9303-10 §4.7.11)."""
+"""The template of DG11 and DG12: a tag list 5C, then just the data objects it lists, in its order (9303-10 §4.7.11).
+
+A data object A0 holds a count and as many repeated elements; the list has the tag of these, not A0, as the sample DG12
+of 9303-10 appendix A shows.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,20 @@ from card_profiles.iso7816 import tlv
 from keys.errors import DecodeError
 
 TAG_LIST = 0x5C
+REPEATED = 0xA0
 
 
-def encode(template: int, order: Sequence[int], values: Mapping[int, bytes]) -> bytes:
-    """The file with `template` as its tag; data objects stand in `order`, whatever the order of `values`."""
+def encode(template: int, order: Sequence[int], values: Mapping[int, bytes], *, repeated: int = REPEATED) -> bytes:
+    """The file with `template` as its tag; data objects stand in `order`, whatever the order of `values`. `repeated` is
+    the tag of the elements in A0, where there is one."""
     tags = [tag for tag in order if tag in values]
-    listed = b"".join(tlv.encode_tag(tag) for tag in tags)
-    return tlv.encode(template, tlv.encode_sequence(((TAG_LIST, listed), *((tag, values[tag]) for tag in tags))))
+    objects = ((tag, values[tag]) for tag in tags)
+    return tlv.encode(template, tlv.encode_sequence(((TAG_LIST, _listed(tags, repeated)), *objects)))
 
 
-def decode(raw: bytes, template: int, order: Sequence[int], *, max_size: int, path: str) -> dict[int, tlv.Tlv]:
+def decode(
+    raw: bytes, template: int, order: Sequence[int], *, repeated: int = REPEATED, max_size: int, path: str
+) -> dict[int, tlv.Tlv]:
     """The data objects by their tags. Raises DecodeError for tags that are unknown, twice, not listed, listed and not
     there, or not in `order`."""
     elements = tlv.unwrap(raw, template, max_size=max_size).children()
@@ -26,12 +34,16 @@ def decode(raw: bytes, template: int, order: Sequence[int], *, max_size: int, pa
         raise DecodeError("no tag list", path=path)
     listed, objects = elements[0], elements[1:]
     tags = [element.tag for element in objects]
-    if b"".join(tlv.encode_tag(tag) for tag in tags) != listed.value:
+    if _listed(tags, repeated) != listed.value:
         raise DecodeError("the tag list is not what follows", offset=listed.offset, path=f"{path}/5C")
     known = [tag for tag in order if tag in tags]
     if tags != known:
         raise DecodeError("tags unknown, twice or out of order", offset=listed.offset, path=f"{path}/5C")
     return {element.tag: element for element in objects}
+
+
+def _listed(tags: Sequence[int], repeated: int) -> bytes:
+    return b"".join(tlv.encode_tag(repeated if tag == REPEATED else tag) for tag in tags)
 
 
 def text(element: tlv.Tlv | None, path: str) -> str | None:

@@ -247,8 +247,8 @@ def _form(character: str, word: str, position: int, before: list[str], spelling:
         return ""
     if spelling is Spelling.UKRAINIAN and position == 0 and character in _UKRAINIAN_INITIAL:
         return _UKRAINIAN_INITIAL[character]
-    if character == _SHADDA:
-        return before[-1] if before else None
+    if character == _SHADDA:  # the letters are repeated, the X that announces them is not: ضّ is XDZDZ
+        return before[-1].lstrip("X") if before else None
     if character == _TEH_MARBUTA and position == len(word) - 1:
         return _TEH_MARBUTA_LAST
     form = _lookup(character, spelling)
