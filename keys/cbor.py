@@ -29,6 +29,9 @@ _ARGUMENT_LENGTH = {24: 1, 25: 2, 26: 4, 27: 8}
 _SMALLEST = {1: 24, 2: 0x100, 4: 0x1_0000, 8: 0x1_0000_0000}
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _FALSE, _TRUE, _NULL = 0xF4, 0xF5, 0xF6
+_SHARING = frozenset({25, 28, 29, 256})
+"""String and value sharing. Never admitted, either way: cbor2 replaces a repeated text by a reference as soon as it
+*writes* a tag 256, so what comes out is not what went in."""
 
 
 def encode(value: Any) -> bytes:
@@ -44,9 +47,9 @@ def encode(value: Any) -> bytes:
 def decode(data: bytes, *, max_size: int, tags: frozenset[int] = frozenset(), path: str = "", offset: int = 0) -> Any:
     """Decode exactly one CBOR item of at most `max_size` bytes.
 
-    Tags in `tags` come back as `cbor2.CBORTag`, whatever they hold; every other departure from the subset raises
-    `DecodeError`. `path` names the item in errors; `offset` is where `data` starts in the outermost input, so that an
-    item inside a byte string (tag 24) reports positions of the whole.
+    Tags in `tags` (but those of sharing) come back as `cbor2.CBORTag`, whatever they hold; every other departure from
+    the subset raises `DecodeError`. `path` names the item in errors; `offset` is where `data` starts in the outermost
+    input, so that an item inside a byte string (tag 24) reports positions of the whole.
     """
     if len(data) > max_size:
         raise DecodeError(f"{len(data)} bytes, at most {max_size} allowed", offset=offset + max_size, path=path)
@@ -115,7 +118,7 @@ class _Scanner:
         if depth == MAX_DEPTH:
             raise self.fail(f"nested deeper than {MAX_DEPTH}", at)
         if major == _TAG:
-            if argument not in self.tags:
+            if argument not in self.tags or argument in _SHARING:
                 raise self.fail(f"tag {argument} has no place here", at)
             return self.item(after, depth + 1)
         # The count needs no check against the bytes left: each element takes a byte, so the walk ends in time.
@@ -155,7 +158,7 @@ def _ordered(value: Any, depth: int) -> Any:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
     if kind is list or kind is tuple:
         return [_ordered(element, depth + 1) for element in value]
-    if kind is cbor2.CBORTag:
+    if kind is cbor2.CBORTag and value.tag not in _SHARING:
         return cbor2.CBORTag(value.tag, _ordered(value.value, depth + 1))
     if kind is dict:
         entries = []

@@ -34,8 +34,8 @@ from keys.errors import DecodeError
 from keys.status_list import Status
 from tests.permit_material import AGGREGATION_URI, KID, SIGNER, STATUS_URI, material, randomness
 
-EXAMPLES = 5_000 if os.environ.get("SOAK") else 200
-TAGS = frozenset({0, 1, 2, 24, 25, 28, 29, 30, 100, 256, 258, 1004})
+EXAMPLES = 3_000 if os.environ.get("SOAK") else 200
+TAGS = frozenset({0, 1, 2, 24, 30, 35, 100, 258, 1004})
 MATERIAL = material()
 
 scalars = st.integers(-(2**64), 2**64 - 1) | st.binary(max_size=40) | st.text(max_size=20) | st.booleans() | st.none()

@@ -138,7 +138,18 @@ def test_size_is_capped_before_anything_is_read() -> None:
 
 
 def test_named_tags_come_back_as_tags_whatever_cbor2_makes_of_them() -> None:
-    tags = frozenset({0, 1, 2, 24, 28, 29, 100, 256, 258})
+    tags = frozenset({0, 1, 2, 24, 30, 35, 100, 258, 1004})
     for tag in tags:
         raw = cbor.encode(CBORTag(tag, b"\x01"))
         assert cbor.decode(raw, max_size=20, tags=tags) == CBORTag(tag, b"\x01")
+
+
+@pytest.mark.parametrize("tag", [25, 28, 29, 256])
+def test_sharing_tags_are_refused_even_when_named(tag: int) -> None:
+    """Writing a tag 256, cbor2 replaces repeated texts by references; reading 28 and 29, it makes cycles."""
+    with pytest.raises(ValueError):
+        cbor.encode(CBORTag(tag, ["000", "000"]))
+    with pytest.raises(DecodeError):
+        cbor.decode(
+            bytes.fromhex(f"d9{tag:04x}" if tag > 255 else f"d8{tag:02x}") + b"\x00", max_size=9, tags=frozenset({tag})
+        )
