@@ -204,8 +204,8 @@ class Channel:
         """
         if self._ended:
             raise Misuse("the secure session has ended")
-        room = self.max_write()
         data = command.data
+        room = self.max_write() if data else 0
         while len(data) > room:
             if self._secure is not None and self._secure.errors_are_naked:
                 raise Misuse("command too long for this secure channel")

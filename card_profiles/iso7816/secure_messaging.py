@@ -210,6 +210,7 @@ class SecureMessaging(_Base):
     def __init__(self, cipher: BlockCipher | str, ks_enc: bytes, ks_mac: bytes, ssc: bytes | None = None) -> None:
         super().__init__(cipher, ks_enc, ks_mac, ssc)
         self._ins = 0
+        self._short_response = max_plain_response(self.cipher, SHORT_NE)
 
     def wrap(self, command: CommandApdu, *, extended: bool = False) -> CommandApdu:
         """The protected command. Its `ne` is 256, or 65536 when `extended` is allowed and the answer may need it.
@@ -227,7 +228,7 @@ class SecureMessaging(_Base):
             body += tlv.encode(DO_LE, _encode_le(command.ne))
         body += tlv.encode(DO_MAC, self._mac(ssc, pad(header, self._block) + body))
         ne = SHORT_NE
-        if extended and (len(body) > SHORT_DATA or command.ne > max_plain_response(self.cipher, SHORT_NE)):
+        if extended and (len(body) > SHORT_DATA or command.ne > self._short_response):
             ne = EXTENDED_NE
         return CommandApdu(cla=cla, ins=command.ins, p1=command.p1, p2=command.p2, data=body, ne=ne)
 
