@@ -7,13 +7,14 @@ endorsement, from what the card says of its holder.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
+from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from card_profiles.entitlements.active import FIRST_SFI, ActiveFile, encode_active
+from card_profiles.entitlements.active import EMPTY, FIRST_SFI, ActiveFile, encode_active
 from card_profiles.entitlements.catalogue import SERVICE_SECTORS, Sector
 from card_profiles.entitlements.mso import MobileSecurityObject, encode_mso
 from card_profiles.entitlements.sector_files import PermitData, SectorEntitlements, digest, encode_item
@@ -34,7 +35,6 @@ from card_profiles.protocols.security_infos import (
     SecurityInfos,
 )
 from keys.envelopes import cms, cose
-from keys.spki import certificate_spki, key_id
 
 from .application import PermitApplication
 from .errors import Refusal, Refused
@@ -44,6 +44,7 @@ CIVIL_TIME = timedelta(hours=8)
 
 DATA_GROUPS = {1: Content.DG1, 2: Content.DG2, 11: Content.DG11, 12: Content.DG12, 14: Content.DG14}
 CHIP_AUTHENTICATION = Oid.ID_CA_ECDH_AES_CBC_CMAC_128
+MRZ_OPTIONAL_2 = 11
 _GENDERS = {"F": Gender.FEMALE, "M": Gender.MALE, "X": Gender.UNSPECIFIED}
 
 
@@ -55,17 +56,17 @@ class Office:
     country: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signer:
-    """A signing key with its certificate (DER)."""
-
-    certificate: bytes
-    private_key: ec.EllipticCurvePrivateKey = field(repr=False)
+class Signer(Protocol):
+    """A signing key with its certificate (DER) and its kid (8 bytes), wherever the key is kept."""
 
     @property
-    def kid(self) -> bytes:
-        """8 bytes: the start of SHA-256 over the SubjectPublicKeyInfo."""
-        return key_id(certificate_spki(self.certificate))
+    def kid(self) -> bytes: ...
+
+    @property
+    def certificate(self) -> bytes: ...
+
+    @property
+    def private_key(self) -> ec.EllipticCurvePrivateKey: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ def security_infos(profile: CardProfile, chip_key: bytes) -> SecurityInfos:
     """Content of DG14: the PACE variants of EF.CardAccess, Chip Authentication, and the chip's key (65-byte point)."""
     point = decode_point(BY_PARAMETER_ID[profile.chip_key_parameter_id], chip_key)
     return SecurityInfos.of(
-        *(PaceInfo(oid=Oid(offer.oid), parameter_id=offer.parameter_id) for offer in profile.pace),
+        *_pace_infos(profile),
         ChipAuthenticationInfo(oid=CHIP_AUTHENTICATION, key_id=profile.chip_key_id),
         ChipAuthenticationPublicKeyInfo(public_key=point, key_id=profile.chip_key_id),
     )
@@ -177,7 +178,11 @@ def identity(
 
 
 def _zone(application: PermitApplication, office: Office) -> Mrz:
+    """The document number is the card's own; the permit's number stands in the optional data where it fits (11
+    characters, 9303-5 §4.2.2.2), so that both sides of the chip name it."""
+    number = application.permit_number
     return Mrz(
+        optional_data_2=number if len(number) <= MRZ_OPTIONAL_2 else "",
         issuing_state=office.country,
         document_number=application.document_number,
         birth_date=f"{application.birth_date:%y%m%d}",
@@ -293,6 +298,52 @@ def permit_files(signed: SignedPermit, before: ActiveFile, profile: CardProfile)
     files = slot_files(signed, Slot(before.spare), profile)
     active = encode_active(activate_slot(before, files, profile))
     return {**files, profile.permit.by_content(Content.ACTIVE).name: active}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeCard:
+    """Everything that a new card gets, signed; `active` is the content of EF.Active."""
+
+    identity: Mapping[str, bytes]
+    permit: Mapping[str, bytes]
+    active: bytes
+
+
+def whole_card(
+    application: PermitApplication,
+    image: bytes,
+    *,
+    chip_key: bytes,
+    validity: Validity,
+    status: StatusReference,
+    office: Office,
+    signers: tuple[Signer, Signer],
+    profile: CardProfile,
+    random: Callable[[int], bytes],
+) -> WholeCard:
+    """Both sides of a new card, slot A. `signers` are those of documents and of entitlements.
+
+    Raises Refused(CONTENT_TOO_LARGE).
+    """
+    unsigned = identity(application, image, chip_key=chip_key, office=office, profile=profile)
+    data = permit_data(application, unsigned.files[Content.DG2], office)
+    granted = dict(application.entitlements)
+    items = permit(data, granted, chip_key=chip_key, validity=validity, status=status, random=random)
+    files = permit_files(sign_permit(items, signers[1]), EMPTY, profile)
+    return WholeCard(
+        identity=sign_identity(unsigned, signers[0], profile, at=validity.signed),
+        permit=files,
+        active=files[profile.permit.by_content(Content.ACTIVE).name],
+    )
+
+
+def card_access(profile: CardProfile) -> bytes:
+    """EF.CardAccess as the card's maker must have written it."""
+    return SecurityInfos.of(*_pace_infos(profile)).encode()
+
+
+def _pace_infos(profile: CardProfile) -> tuple[PaceInfo, ...]:
+    return tuple(PaceInfo(oid=Oid(offer.oid), parameter_id=offer.parameter_id) for offer in profile.pace)
 
 
 def _fits(name: str, raw: bytes, size: int) -> bytes:

@@ -73,6 +73,7 @@ class Refusal(StrEnum):
     NO_AUTHORITY = "no-authority"
     KEYS_LOCKED = "keys-locked"
     KEYS_EXPIRED = "keys-expired"
+    TRUST_UNUSABLE = "trust-unusable"
     OPENSSL_MISSING = "openssl-missing"
 
     # after writing
@@ -88,6 +89,7 @@ _EXIT = {
     Refusal.NO_AUTHORITY: ExitCode.KEYS_UNUSABLE,
     Refusal.KEYS_LOCKED: ExitCode.KEYS_UNUSABLE,
     Refusal.KEYS_EXPIRED: ExitCode.KEYS_UNUSABLE,
+    Refusal.TRUST_UNUSABLE: ExitCode.KEYS_UNUSABLE,
     Refusal.READ_BACK: ExitCode.CARD_SPOILED,
     Refusal.SPOILED: ExitCode.CARD_SPOILED,
 }

@@ -1,0 +1,451 @@
+"""`permit-issuer`: issue, endorse and void cards at a desk, look at the journal.
+
+Exit codes: 0 done; 1 refused, card and journal are as they were; 2 reader, card or journal failed, run the same command
+again to resume; 3 the authority's keys or published data cannot be used; 4 this card is void or must be; 64 usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from card_profiles.entitlements import catalogue
+from card_profiles.errors import Misuse, TransportFailed, TransportFault
+from card_profiles.iso7816.connection import Connection, Limits
+from card_profiles.protocols.pace import Password
+from card_profiles.protocols.scp03 import max_plain
+from keys import files
+from keys.errors import DecodeError
+
+from . import application, endorse, personalise, photo, plan, terminal, void
+from .application import PermitApplication
+from .assemble import civil_date
+from .desk import PASSPHRASE_FILE, Desk, opened, opened_journal
+from .endorse import Difference, Standing
+from .errors import ExitCode, Refusal, Refused
+from .journal import SERIAL_LENGTH, Journal
+from .personalise import Order
+from .resume import CardView
+from .terminal import Terminal
+from .texts import Language, Line, language
+from .writer import CardWriter
+
+PROGRAM = "permit-issuer"
+HOME_VARIABLE = "PERMIT_HOME"
+ALL_SERVICES = "all"
+MAX_REASON = 80
+_NOWHERE = {
+    TransportFault.NO_SERVICE: Refusal.NO_READER,
+    TransportFault.NO_READER: Refusal.NO_READER,
+    TransportFault.READER_BUSY: Refusal.NO_READER,
+}
+_CAN = re.compile(r"[0-9]{6}", re.ASCII)
+_SETTING = re.compile(r"([A-Z][0-9]{2}|all)=(.+)", re.ASCII)
+
+
+def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] | None = None) -> int:
+    """Run one command and return its exit code. `now` replaces the system's clock."""
+    options = _parser().parse_args(arguments)
+    options.now = now
+    screen = Terminal(language(options.lang, os.environ), sys.stdout, sys.stderr)
+    try:
+        command: Callable[[argparse.Namespace, Terminal], ExitCode] = options.command
+        return command(options, screen)
+    except Refused as refused:
+        screen.refuse(PROGRAM, refused)
+        return refused.exit_code
+    except TransportFailed as failed:
+        cut = Refused(Refusal.TRANSPORT_FAILED, error=failed.fault)
+        screen.refuse(PROGRAM, cut)
+        return cut.exit_code
+    except KeyboardInterrupt:
+        screen.warn(Line.INTERRUPTED)
+        return ExitCode.CARD_FAILED
+
+
+# --- commands
+
+
+def _issue(options: argparse.Namespace, screen: Terminal) -> ExitCode:
+    raw, picture = _read(options.application, application.MAX_SIZE), _read(options.photo, photo.MAX_INPUT)
+    _can(options.can)
+    with _desk(options, screen) as desk:
+        today = civil_date(desk.now())
+        record = application.parse(raw, today=today)
+        begun = desk.journal.live_card(record.permit_number)
+        if begun is not None and begun.unresolved and begun.valid_from is not None:
+            record = application.parse(raw, today=today, start=begun.valid_from)
+        image = photo.accept(picture, limit=desk.profile.identity.file("DG2").size)
+        can = options.can or f"{desk.below(10**6):06d}"
+        if options.can_out is not None:
+            _writable(options.can_out)
+
+        def hand_over(number: str) -> None:
+            if options.can_out is None:
+                screen.say(Line.CAN_FOR_FACE, can=number)
+                return
+            try:
+                files.replace(str(options.can_out), f"{number}\n".encode(), mode=files.PRIVATE)
+            except OSError as error:
+                raise Refused(Refusal.OUTPUT_UNWRITABLE, path=options.can_out) from error
+            screen.say(Line.CAN_IN_FILE, path=options.can_out)
+
+        with _card(options) as (connection, reader):
+            order = Order(application=record, image=image, can=can, reader=reader)
+            writer = CardWriter(connection, desk.keyring, desk.profile, random=desk.random)
+            issued = personalise.issue(order, desk, writer, told=screen.progress, hand_over=hand_over)
+    details = {
+        "permit": issued.card.permit_number,
+        "serial": issued.card.serial.hex(),
+        "until": issued.card.endorsed_until,
+    }
+    screen.end_progress()
+    if not issued.can:
+        screen.say(Line.COMPLETED, **details)
+        return ExitCode.DONE
+    screen.say(Line.ISSUED, **details, size=issued.size, seconds=f"{issued.seconds:.1f}")
+    if issued.resumed:
+        screen.say(Line.RESUMED)
+    if options.can_out is None:
+        screen.say(Line.CAN_FOR_FACE, can=issued.can)
+    return ExitCode.DONE
+
+
+def _endorse(options: argparse.Namespace, screen: Terminal) -> ExitCode:
+    settings = _settings(options.set)
+    raw = None if options.application is None else _read(options.application, application.MAX_SIZE)
+    if options.until is not None:
+        _day(options.until, date.today())  # only whether it can be read; what it means depends on the card
+    with _desk(options, screen) as desk:
+        record = None if raw is None else _application_of_card(raw, desk)
+        password = _password(options, record, screen)
+
+        def change(old: Standing, start: date, expiry: date) -> Standing:
+            base = old if record is None else endorse.by_application(record)(old, start, expiry)
+            until = base.until if options.until is None else _day(options.until, start)
+            return Standing(
+                until=until,
+                permit_class=base.permit_class,
+                services=_services(base.services, settings, start),
+            )
+
+        def show(lines: tuple[Difference, ...]) -> bool:
+            for line in lines:
+                screen.say(Line.DIFFERENCE, name=line.name, old=line.old or "-", new=line.new or "-")
+            return not options.dry_run
+
+        with _card(options) as (connection, reader):
+            writer = CardWriter(connection, desk.keyring, desk.profile, random=desk.random)
+            done = endorse.endorse(
+                change,
+                desk,
+                writer,
+                password,
+                reader=reader,
+                permit_number=None if record is None else record.permit_number,
+                told=screen.progress,
+                show=show,
+            )
+    screen.end_progress()
+    if options.dry_run:
+        screen.say(Line.NOT_WRITTEN)
+        return ExitCode.DONE
+    if not done.written:
+        screen.say(Line.UNCHANGED)
+    screen.say(Line.ENDORSED, permit=done.card.permit_number, serial=done.card.serial.hex(), until=done.until)
+    return ExitCode.DONE
+
+
+def _void(options: argparse.Namespace, screen: Terminal) -> ExitCode:
+    reason = options.reason.strip()
+    if not 0 < len(reason) <= MAX_REASON or not reason.isprintable():
+        raise Refused(Refusal.BAD_REASON)
+    serial = None if options.serial is None else _serial(options.serial)
+    with _desk(options, screen) as desk:
+        if serial is not None:
+            card = void.absent_card(desk, serial, reason=reason)
+        else:
+            with _card(options) as (connection, reader):
+                writer = CardWriter(connection, desk.keyring, desk.profile, random=desk.random)
+                card = void.present_card(desk, writer, reason=reason, reader=reader)
+    screen.say(Line.VOIDED, serial=card.serial.hex(), why=card.reason)
+    if card.revocation_due:
+        screen.warn(Line.VOID_PENDING)
+    return ExitCode.DONE
+
+
+def _journal(options: argparse.Namespace, screen: Terminal) -> ExitCode:
+    serial = None if options.serial is None else _serial(options.serial)
+    if options.received == 0:
+        raise Refused(Refusal.BAD_COUNT)
+    with opened_journal(options.home) as journal:
+        if options.received is not None:
+            journal.receive(options.received, note=options.note)
+        if serial is not None:
+            _history(journal, serial, screen)
+        else:
+            terminal.show_journal(journal, screen)
+    return ExitCode.DONE
+
+
+def _history(journal: Journal, serial: bytes, screen: Terminal) -> None:
+    if journal.card(serial) is None:
+        raise Refused(Refusal.CARD_NOT_IN_JOURNAL, serial=serial.hex())
+    terminal.show_events(journal.events(serial), screen)
+
+
+def _plan(options: argparse.Namespace, screen: Terminal) -> ExitCode:
+    raw = _read(options.application, application.MAX_SIZE)
+    picture = terminal.smallest_photo() if options.photo is None else _read(options.photo, photo.MAX_INPUT)
+    with _desk(options, screen) as desk:
+        record = application.parse(raw, today=civil_date(desk.now()))
+        image = photo.accept(picture, limit=desk.profile.identity.file("DG2").size)
+        contents = personalise.rehearse(Order(application=record, image=image, can="000000", reader=""), desk)
+    profile = desk.profile
+    blank = CardView(
+        serial=bytes(SERIAL_LENGTH),
+        key_version=profile.scp03.transport_key_version,
+        life_cycle=profile.life_cycle[0].source,
+    )
+    steps = plan.issue(blank, contents, profile, chunk=max_plain(Limits.from_atr(profile.atr).max_data))
+    terminal.show_plan(steps, contents.size, screen)
+    if options.photo is None:
+        screen.say(Line.NO_PHOTO)
+    return ExitCode.DONE
+
+
+# --- what the commands are given
+
+
+@contextmanager
+def _desk(options: argparse.Namespace, screen: Terminal) -> Iterator[Desk]:
+    with opened(options.home, lambda: _passphrase(options, screen), now=options.now) as desk:
+        if options.command is not _plan:
+            desk.publish_overdue()
+        yield desk
+
+
+@contextmanager
+def _card(options: argparse.Namespace) -> Iterator[tuple[Connection, str]]:
+    """The card in reach and the name of where it is. Raises Refused: NO_READER, NO_CARD, FOREIGN_CARD."""
+    connection: Connection
+    try:
+        if options.image is not None:
+            from card_profiles.softcard.connection import open_image
+
+            connection, reader = open_image(options.image), f"image {options.image.name}"
+        else:
+            from card_profiles.readers import pcsc
+
+            found = pcsc.connect(options.reader)
+            connection, reader = found, found.reader_name
+    except TransportFailed as failed:
+        raise Refused(_NOWHERE.get(failed.fault, Refusal.NO_CARD), error=failed) from failed
+    except Misuse as error:
+        raise Refused(Refusal.NO_READER, error=error) from error
+    except (DecodeError, OSError) as error:
+        raise Refused(Refusal.FOREIGN_CARD) from error
+    try:
+        yield connection, reader
+    finally:
+        connection.close()
+
+
+def _passphrase(options: argparse.Namespace, screen: Terminal) -> bytes:
+    path = options.passphrase_file or os.environ.get(PASSPHRASE_FILE)
+    if path:
+        passphrase = _read(Path(path), 1024).partition(b"\n")[0].rstrip(b"\r")
+    elif sys.stdin.isatty():
+        passphrase = getpass.getpass(screen.text(Line.ASK_PASSPHRASE)).encode()
+    else:
+        passphrase = b""
+    if not passphrase:
+        raise Refused(Refusal.KEYS_LOCKED, variable=PASSPHRASE_FILE)
+    return passphrase
+
+
+def _password(options: argparse.Namespace, record: PermitApplication | None, screen: Terminal) -> Password:
+    """What opens the card for reading: the CAN, the MRZ, or what the application says of the MRZ."""
+    can = options.can
+    if can is None and options.mrz is None and record is None and sys.stdin.isatty():
+        can = getpass.getpass(screen.text(Line.ASK_CAN)).strip()
+    if can is not None:
+        _can(can)
+        return Password.from_can(can)
+    if options.mrz is not None:
+        try:
+            return Password.from_mrz(options.mrz)
+        except ValueError as error:
+            raise Refused(Refusal.WRONG_READ_CODE) from error
+    if record is not None:
+        return Password.from_mrz(record.mrz_information)
+    raise Refused(Refusal.READ_CODE_MISSING)
+
+
+def _application_of_card(raw: bytes, desk: Desk) -> PermitApplication:
+    """An application for a permit that has a card: ``today`` is the day on which that card was issued."""
+    today = civil_date(desk.now())
+    record = application.parse(raw, today=today)
+    live = desk.journal.live_card(record.permit_number)
+    if live is None or live.valid_from is None:
+        return record
+    return application.parse(raw, today=today, start=live.valid_from)
+
+
+def _settings(texts: Sequence[str]) -> dict[str, str]:
+    """``H01=2027-08-31``, ``H01=+1y``, ``H01=none`` or ``all=…`` by code."""
+    known = catalogue.load()
+    settings = {}
+    for text in texts:
+        match = _SETTING.fullmatch(text)
+        if match is None:
+            raise Refused(Refusal.UNKNOWN_SERVICE, value=text, nearest="H01=2027-08-31, all=+1y, H01=none")
+        code, when = match[1], match[2]
+        try:
+            if code != ALL_SERVICES:
+                known.service(code)
+        except catalogue.UnknownServiceCode as error:
+            raise Refused(Refusal.UNKNOWN_SERVICE, value=code, nearest=", ".join(error.nearest) or "-") from error
+        if when != "none":
+            _day(when, date.today())
+        settings[code] = when
+    return settings
+
+
+def _services(old: Mapping[str, date], settings: Mapping[str, str], start: date) -> dict[str, date]:
+    """`old` with the settings; ``all`` comes first, so that a code beside it is its exception."""
+    services = dict(old)
+    if ALL_SERVICES in settings:
+        services = _with(services, dict.fromkeys(services, settings[ALL_SERVICES]), start)
+    return _with(services, {code: when for code, when in settings.items() if code != ALL_SERVICES}, start)
+
+
+def _with(services: dict[str, date], settings: Mapping[str, str], start: date) -> dict[str, date]:
+    for code, when in settings.items():
+        if when == "none":
+            services.pop(code, None)
+        else:
+            services[code] = _day(when, start)
+    return services
+
+
+def _day(text: str, start: date) -> date:
+    try:
+        return application.parse_date(text, start=start)
+    except ValueError as error:
+        raise Refused(Refusal.BAD_DATE, value=text) from error
+
+
+def _can(text: str | None) -> None:
+    if text is not None and _CAN.fullmatch(text) is None:
+        raise Refused(Refusal.BAD_CAN)
+
+
+def _serial(text: str) -> bytes:
+    try:
+        serial = bytes.fromhex(text)
+    except ValueError as error:
+        raise Refused(Refusal.BAD_SERIAL) from error
+    if len(serial) != SERIAL_LENGTH:
+        raise Refused(Refusal.BAD_SERIAL)
+    return serial
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """At most one byte more than `limit`: whoever reads it says that it is too long."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(limit + 1)
+    except OSError as error:
+        raise Refused(Refusal.NO_SUCH_FILE, path=path) from error
+
+
+def _writable(path: Path) -> None:
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise Refused(Refusal.OUTPUT_UNWRITABLE, path=path)
+
+
+# --- the command line
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse ends with 2 for a wrong command line, which means something else here."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(ExitCode.USAGE, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Issues residence-permit cards at a desk. 在窗口签发居住证卡。",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    issue = commands.add_parser("issue", help="write a blank card, or resume a torn one 签发，或继续未写完的卡")
+    issue.add_argument("--photo", type=Path, required=True, metavar="FILE", help="JPEG or JPEG 2000 照片")
+    issue.add_argument("--can", metavar="N", help="six digits for the face; random when left out 卡面接入号")
+    issue.add_argument("--can-out", type=Path, metavar="FILE", help="write the CAN there, not to the terminal")
+    endorsing = commands.add_parser("endorse", help="new validity or services on an activated card 签注")
+    endorsing.add_argument("--until", metavar="DATE", help="2027-11-21, or +1y after the last endorsement 有效至")
+    endorsing.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="H01=DATE",
+        help="a service; all=DATE for each, H01=none to end it",
+    )
+    endorsing.add_argument("--can", metavar="N", help="on the face of the card 卡面接入号")
+    endorsing.add_argument("--mrz", metavar="TEXT", help="document number, birth and expiry date with check digits")
+    endorsing.add_argument("--dry-run", action="store_true", help="show old and new, write nothing 仅预览")
+    voiding = commands.add_parser("void", help="put a card out of use for good 注销卡")
+    voiding.add_argument("--reason", required=True, metavar="TEXT", help="goes into the journal 原因")
+    journal = commands.add_parser("journal", help="cards, their states, balance of blanks 日志与结存")
+    journal.add_argument("--serial", metavar="HEX", help="the history of one card 单卡历史")
+    journal.add_argument("--received", type=int, metavar="N", help="enter N blanks into stock 入库空白卡")
+    journal.add_argument("--note", default="", metavar="TEXT", help="with --received 备注")
+    planning = commands.add_parser("plan", help="show the steps and sizes, write nothing 预演")
+    planning.add_argument("--photo", type=Path, metavar="FILE")
+    for command, function in (
+        (issue, _issue),
+        (endorsing, _endorse),
+        (voiding, _void),
+        (journal, _journal),
+        (planning, _plan),
+    ):
+        command.set_defaults(command=function)
+        if command in (issue, endorsing, planning):
+            command.add_argument(
+                "--application", type=Path, required=command is not endorsing, metavar="FILE", help="JSON 申请文件"
+            )
+        if command in (issue, endorsing, voiding):
+            where = command.add_mutually_exclusive_group(required=command is voiding)
+            where.add_argument("--reader", metavar="NAME", help="PC/SC reader; the only one with a card by default")
+            where.add_argument("--image", type=Path, metavar="F", help="software card 软件卡")
+            if command is voiding:
+                where.add_argument("--serial", metavar="HEX", help="of a card that does not come back 不再出现的卡")
+        command.add_argument(
+            "--home",
+            type=Path,
+            default=Path(os.environ.get(HOME_VARIABLE, "authority")),
+            metavar="DIR",
+            help=f"the authority's directory, else ${HOME_VARIABLE}, else ./authority",
+        )
+        command.add_argument("--lang", choices=[*Language], help="else LANG decides 语言")
+        if command is not journal:
+            command.add_argument("--passphrase-file", type=Path, metavar="F", help=f"else ${PASSPHRASE_FILE}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
