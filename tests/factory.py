@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from card_profiles.entitlements.active import ActiveFile, ActiveSlot, encode_active
 from card_profiles.entitlements.catalogue import SERVICE_SECTORS, Sector
+from card_profiles.entitlements.catalogue import load as load_catalogue
 from card_profiles.entitlements.mso import MobileSecurityObject, encode_mso
 from card_profiles.entitlements.sector_files import PermitData, SectorEntitlements, digest, encode_item
 from card_profiles.iso7816.apdu import ResponseApdu
@@ -57,6 +58,9 @@ from keys.envelopes import cms, cose
 from keys.spki import key_id
 from keys.trust import TrustStore, status_file_name
 from verifier.evidence import ChipTranscript, Evidence
+from verifier.policy import AT_A_COUNTER, Check, Policy
+from verifier.verdict import Verdict
+from verifier.verify import verify
 
 if TYPE_CHECKING:
     from card_profiles.softcard.card import SoftCard
@@ -496,6 +500,8 @@ def issue(
     status_index: int = 7,
     status_uri: str = STATUS_URI,
     signer: Signer | None = None,
+    sod_signer: Signer | None = None,
+    sod_signed: datetime | None = None,
     chip: str = "chip",
     slot: Slot = Slot.A,
     can: str = CAN,
@@ -537,7 +543,7 @@ def issue(
         identity={
             "EF.COM": com.encode(com.Com(data_groups=tuple(groups))),
             **{f"DG{number}": raw for number, raw in groups.items()},
-            "EF.SOD": sign_sod(groups, by.document_signer, at=signed),
+            "EF.SOD": sign_sod(groups, sod_signer or by.document_signer, at=sod_signed or signed),
         },
         permit={
             "EF.MSO": sign_mso(encode_mso(mso), signer),
@@ -548,3 +554,21 @@ def issue(
         slot=slot,
         can=can,
     )
+
+
+def policy(sector: Sector = Sector.HEALTH, **changes: Any) -> Policy:
+    """What a counter demands; `changes` are fields of `Policy`."""
+    return Policy(sector=sector, catalogue=load_catalogue(), **changes)
+
+
+def decide(
+    evidence: Evidence,
+    trust: TrustStore | None = None,
+    *,
+    now: datetime = NOW,
+    also: frozenset[Check] = frozenset(),
+    **changes: Any,
+) -> Verdict:
+    """The verdict at `now`; `trust` is that of `authority()` by default, `also` are more checks to require."""
+    demanded = policy(Sector(evidence.sector), **{"required": AT_A_COUNTER | also, **changes})
+    return verify(evidence, trust or authority().trust(), demanded, now=now)

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     READER_SUPPORT_MISSING = "reader-support-missing"
     NO_READER_SERVICE = "no-reader-service"
     NO_READER = "no-reader"
+    READER_AMBIGUOUS = "reader-ambiguous"  # several readers fit
     READER_BUSY = "reader-busy"
     NO_CARD = "no-card"
     CARD_REMOVED = "card-removed"

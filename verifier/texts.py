@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from .reason import Reason
+from .verdict import Outcome
 
 
 class Language(StrEnum):
@@ -216,6 +217,10 @@ REASONS: dict[Reason, Text] = {
         "找不到读卡器:请连接读卡器,用 permit-verifier readers 查看名称。",
         "No such reader: connect it, and see its name with permit-verifier readers.",
     ),
+    Reason.READER_AMBIGUOUS: (
+        "有多个读卡器符合:请用 --reader 指定其中一个的名称。",
+        "Several readers fit: name one with --reader.",
+    ),
     Reason.READER_BUSY: (
         "读卡器正被其他程序使用:请关闭该程序后重试。",
         "Another program is using the reader: close it, then try again.",
@@ -307,4 +312,35 @@ FACETS: dict[str, Text] = {
     "current": ("是否有效", "current"),
     "entitled": ("可享受服务", "entitled"),
     "data_age": ("数据新旧", "data age"),
+}
+
+OUTCOMES: dict[Outcome, Text] = {
+    Outcome.PASSED: ("通过", "yes"),
+    Outcome.WARNING: ("通过,需留意", "yes, with a warning"),
+    Outcome.FAILED: ("不通过", "no"),
+    Outcome.NOT_CHECKED: ("未能判断", "could not be decided"),
+}
+
+LABELS: dict[str, Text] = {
+    "accepted": ("受理:居住证真实有效", "ACCEPTED: genuine and current"),
+    "refused": ("拒绝", "REFUSED"),
+    "own_data": ("无法判断:本机数据或时钟有问题", "UNDECIDED: this machine's own data or clock is at fault"),
+    "class": ("类别", "class"),
+    "until": ("至", "until"),
+    "trust": ("信任数据", "trust data"),
+    "status": ("状态名单", "status list"),
+    "missing": ("没有", "missing"),
+    "hours": ("小时前", "hours old"),
+    "days": ("天前", "days old"),
+    "steps": ("步骤(编号见 docs/VERIFICATION.md)", "Steps (numbers as in docs/VERIFICATION.md)"),
+    "commands": ("条指令", "commands"),
+    "bytes": ("字节(发送 + 接收)", "bytes (sent + received)"),
+    "ask_can": ("卡接入号(卡面六位数字): ", "Card access number (six digits on the card): "),
+    "waiting": ("请将卡放在读卡器上。按 Ctrl-C 结束。", "Put a card on the reader. Ctrl-C ends."),
+    "no_readers": ("没有连接读卡器。", "No reader is connected."),
+    "card": ("有卡", "card present"),
+    "empty": ("无卡", "empty"),
+    "photo_written": ("照片已保存: ", "Portrait written: "),
+    "evidence_written": ("证据已保存: ", "Evidence written: "),
+    "watermark_kept": ("时钟水位未能保存: ", "The clock watermark could not be saved: "),
 }

@@ -20,9 +20,11 @@ from keys.trust import TrustStore
 from ..evidence import Evidence
 from ..reason import Reason
 from ..verdict import Step
+from . import signed_data
 from .signers import signer_reason
 
 NUMBER = "9b"
+OPTIONAL_DATA_2 = 11  # characters of the middle line; a longer permit number has no sure place in the MRZ
 _COM, _SOD = "EF.COM", "EF.SOD"
 
 
@@ -45,7 +47,7 @@ def check(
     if _SOD not in evidence.identity:
         return Step.not_checked(NUMBER, "EF.SOD was not read")
     try:
-        signed, listed = _security_object(evidence.identity[_SOD], trust)
+        signed, listed = _security_object(evidence.identity[_SOD])
         _data_groups(evidence, listed)
         zone = dg1.decode(_group(evidence, 1))
         _signer(signed, zone, trust, now, crl_grace)
@@ -58,10 +60,12 @@ def check(
     return Step.passed(NUMBER, f"data groups {', '.join(map(str, listed.data_group_hashes))}")
 
 
-def _security_object(raw: bytes, trust: TrustStore) -> tuple[cms.Verified, sod.LdsSecurityObject]:
+def _security_object(raw: bytes) -> tuple[cms.Verified, sod.LdsSecurityObject]:
     try:
-        envelope = cms.parse(sod.unwrap(raw))
-        verified = envelope.verify(trust.certificates())
+        content_info = sod.unwrap(raw)
+        signed_data.check(content_info)
+        # The embedded certificate only: ours must not stand in for one that was tampered with.
+        verified = cms.parse(content_info).verify()
         if verified.content_type != sod.LDS_SECURITY_OBJECT_OID:
             raise _Failed(Reason.SECURITY_OBJECT_INVALID, f"content type {verified.content_type}")
         return verified, sod.decode(verified.content)
@@ -148,7 +152,10 @@ def _holder(zone: Mrz, permit: PermitData) -> None:
     born = permit.birth_date.strftime("%y%m%d")
     # Unknown parts of a date of birth are fillers in the MRZ (9303-3 §4.8).
     same_birth = all(mine in ("<", theirs) for mine, theirs in zip(zone.birth_date, born, strict=True))
-    if zone.document_number != permit.number or not same_birth or zone.sex != permit.sex:
+    # The card's document number and the permit's number differ; the issuer repeats the latter where the MRZ has room.
+    numbers = (zone.document_number, zone.optional_data_1, zone.optional_data_2)
+    same_number = permit.number in numbers or len(permit.number) > OPTIONAL_DATA_2
+    if not same_number or not same_birth or zone.sex != permit.sex:
         raise _Failed(Reason.HOLDER_MISMATCH, "number, birth date or sex")
     theirs, mine = _letters(permit.name_latin), _letters(f"{zone.primary}{zone.secondary}")
     whole = mine == theirs

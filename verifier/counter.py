@@ -1,0 +1,155 @@
+"""A counter at work: its own data, its clock, and the cards that are put before it.
+
+The only place of the verifier that knows what time it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from card_profiles.entitlements.catalogue import Catalogue, Sector, load, parse
+from card_profiles.iso7816.connection import Connection, Limits
+from card_profiles.protocols.pace import Password
+from card_profiles.residence_permit_v1 import RESIDENCE_PERMIT_V1
+from keys.errors import DecodeError
+from keys.trust import TrustError, TrustStore
+
+from .card_files import Progress
+from .checks.signers import trust_reason
+from .evidence import Evidence
+from .policy import AT_A_COUNTER, Check, Policy
+from .read_failed import ReadFailed
+from .reader import Reading, Request, read
+from .reason import Reason
+from .report import Effort
+from .store import Watermark
+from .verdict import Step, Verdict
+from .verify import verify
+
+OWN_DATA = "11"  # the step that judges it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """One card, read and decided."""
+
+    verdict: Verdict
+    evidence: Evidence
+    effort: Effort
+
+
+class Counter:
+    """Checks cards for one sector. `now` gives UTC, `clock` seconds that only grow, `random` bytes for the protocols.
+
+    Raises ReadFailed when the own data cannot be used: TRUST_MISSING, TRUST_DAMAGED.
+    """
+
+    def __init__(
+        self,
+        *,
+        sector: Sector,
+        trust_directory: str,
+        watermark: Watermark,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        portrait: bool = False,
+        identity: bool = False,
+    ) -> None:
+        self._now, self._clock, self._random = now, clock, random
+        self._watermark = watermark
+        self._portrait, self._identity = portrait, identity
+        self._trust = load_trust(trust_directory)
+        required = AT_A_COUNTER
+        required |= {Check.PORTRAIT} if portrait else set()
+        required |= {Check.IDENTITY} if identity else set()
+        self._policy = Policy(
+            sector=sector, catalogue=load_catalogue(self._trust), required=required, watermark=read_watermark(watermark)
+        )
+
+    def check(
+        self,
+        connection: Connection,
+        password: Password,
+        *,
+        limits: Limits | None = None,
+        on_limits: Callable[[Limits], None] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Checked:
+        """Read the card and decide. Raises ReadFailed."""
+        begin = self._clock()
+        request = Request(
+            profile=RESIDENCE_PERMIT_V1,
+            sector=self._policy.sector,
+            password=password,
+            captured=self._now().replace(microsecond=0),
+            knows_signer=self._trust.knows,
+            random=self._random,
+            portrait=self._portrait,
+            identity=self._identity,
+        )
+        reading = read(connection, request, clock=self._clock, limits=limits, on_limits=on_limits, progress=progress)
+        verdict = timed(reading, self._trust, self._policy, now=self._now(), clock=self._clock)
+        effort = Effort(
+            commands=reading.commands,
+            bytes_sent=reading.bytes_sent,
+            bytes_received=reading.bytes_received,
+            milliseconds=(self._clock() - begin) * 1000,
+        )
+        return Checked(verdict=verdict, evidence=reading.evidence, effort=effort)
+
+    def remember(self, verdict: Verdict) -> None:
+        """Move the watermark: by our clock only while our data is fresh by it (see `store`). OSError if it cannot."""
+        known = [time for time in (verdict.ages.trust_signed, verdict.ages.status_signed) if time is not None]
+        if verdict.data_age.good:
+            known.append(verdict.at)
+        if known:
+            self._watermark.advance(max(known))
+            self._policy = replace(self._policy, watermark=self._watermark.read())
+
+
+def load_trust(directory: str) -> TrustStore:
+    """The trust directory; ReadFailed with TRUST_MISSING or TRUST_DAMAGED."""
+    try:
+        return TrustStore.load(directory)
+    except TrustError as error:
+        raise ReadFailed(trust_reason(error), OWN_DATA, str(error)) from error
+
+
+def load_catalogue(trust: TrustStore) -> Catalogue:
+    """The newer of the catalogue in the trust directory and the one that came with this software."""
+    bundled = load()
+    if trust.catalogue is None:
+        return bundled
+    try:
+        received = parse(trust.catalogue)
+    except DecodeError as error:
+        raise ReadFailed(Reason.TRUST_DAMAGED, OWN_DATA, str(error)) from error
+    return received if received.version >= bundled.version else bundled
+
+
+def read_watermark(watermark: Watermark) -> datetime | None:
+    """The watermark; ReadFailed (CLOCK_SET_BACK) when it is damaged: nobody can say how late it is at least."""
+    try:
+        return watermark.read()
+    except (DecodeError, OSError) as error:
+        raise ReadFailed(Reason.CLOCK_SET_BACK, OWN_DATA, str(error)) from error
+
+
+def timed(reading: Reading, trust: TrustStore, policy: Policy, *, now: datetime, clock: Callable[[], float]) -> Verdict:
+    """Verify, and put the times of reading and deciding together, step by step."""
+    starts: list[tuple[str, float]] = []
+    verdict = verify(reading.evidence, trust, policy, now=now, begin=lambda number: starts.append((number, clock())))
+    ends = [start for _, start in starts[1:]] + [clock()]
+    took = {step.number: step.milliseconds or 0.0 for step in reading.steps}
+    for (number, start), end in zip(starts, ends, strict=True):
+        took[number] = took.get(number, 0.0) + (end - start) * 1000
+    decided = {step.number for step in verdict.steps}
+    steps = (*(step for step in reading.steps if step.number not in decided), *verdict.steps)
+    return replace(verdict, steps=tuple(_with(step, took.get(step.number)) for step in steps))
+
+
+def _with(step: Step, milliseconds: float | None) -> Step:
+    return replace(step, milliseconds=milliseconds)

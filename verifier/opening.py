@@ -1,0 +1,77 @@
+"""Ways to a card: a PC/SC reader or a software card. Whatever stands in the way becomes a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from card_profiles.errors import Misuse, TransportFailed, TransportFault
+from card_profiles.iso7816.connection import Connection, Limits
+from keys.errors import DecodeError
+
+from .read_failed import TRANSPORT_REASONS, ReadFailed
+from .reason import Reason
+
+if TYPE_CHECKING:
+    from card_profiles.readers.pcsc import ReaderState
+
+_NUMBER = "1"
+
+
+def reader(name: str | None) -> Connection:
+    """The card in the reader of that name. Raises ReadFailed."""
+    from card_profiles.readers import pcsc
+
+    with _reasons():
+        return pcsc.connect(name)
+
+
+def readers() -> tuple[ReaderState, ...]:
+    """All readers. Raises ReadFailed."""
+    from card_profiles.readers import pcsc
+
+    with _reasons():
+        return pcsc.list_readers()
+
+
+def remembered(connection: Connection) -> tuple[Limits | None, Callable[[Limits], None]]:
+    """What this machine has learned about cards with this ATR, and how to tell it something new."""
+    from card_profiles.readers.memory import CardMemory
+
+    memory, atr = CardMemory(), connection.atr
+    return memory.recall(atr), lambda limits: memory.remember(atr, limits)
+
+
+def image(path: str) -> Connection:
+    """The software card in `path`. Raises ReadFailed."""
+    from pathlib import Path
+
+    from card_profiles.softcard.connection import open_image
+
+    try:
+        return open_image(Path(path))
+    except TransportFailed as error:
+        busy = error.fault is TransportFault.READER_BUSY
+        raise ReadFailed(Reason.READER_BUSY if busy else Reason.IMAGE_UNREADABLE, _NUMBER, str(error)) from error
+    except (DecodeError, ValueError, OSError) as error:
+        raise ReadFailed(Reason.IMAGE_UNREADABLE, _NUMBER, str(error)) from error
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    try:
+        yield
+    except TransportFailed as error:
+        reason = TRANSPORT_REASONS[error.fault]
+        if reason is Reason.NO_READER_SERVICE and not _equipped():
+            reason = Reason.READER_SUPPORT_MISSING
+        raise ReadFailed(reason, _NUMBER, str(error)) from error
+    except Misuse as error:
+        raise ReadFailed(Reason.READER_AMBIGUOUS, _NUMBER, str(error)) from error
+
+
+def _equipped() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("smartcard") is not None
