@@ -121,7 +121,10 @@ def digest(raw: bytes) -> bytes:
 
 
 def encode_item(value: PermitData | SectorEntitlements, *, random: Callable[[int], bytes]) -> bytes:
-    """IssuerSignedItemBytes, tag 24 included. `random(n)` gives n fresh random bytes: a salt is never used twice."""
+    """IssuerSignedItemBytes, tag 24 included; what the records admit always fits the file.
+
+    `random(n)` gives n fresh random bytes: a salt is never used twice.
+    """
     salt = random(SALT_SIZE)
     if len(salt) != SALT_SIZE:
         raise ValueError(f"the random source gave {len(salt)} bytes instead of {SALT_SIZE}")
@@ -132,10 +135,7 @@ def encode_item(value: PermitData | SectorEntitlements, *, random: Callable[[int
         "elementIdentifier": value.sector,
         "elementValue": element,
     }
-    raw = cbor.encode(CBORTag(_EMBEDDED, cbor.encode(inner)))
-    if len(raw) > MAX_SIZE[value.sector]:
-        raise ValueError(f"{len(raw)} bytes do not fit the file of {value.sector}")
-    return raw
+    return cbor.encode(CBORTag(_EMBEDDED, cbor.encode(inner)))
 
 
 def decode_item(raw: bytes, sector: Sector) -> IssuerSignedItem:

@@ -323,6 +323,7 @@ def test_a_longer_validity_does_not_verify() -> None:
 
 ASSEMBLY = {
     "item without its tag": ([_plain(MATERIAL.items[Sector.HEALTH]).value], MATERIAL.issuer_auth),
+    "item of text": ([cbor2.dumps(CBORTag(24, "text"))], MATERIAL.issuer_auth),
     "item with a byte after": ([MATERIAL.items[Sector.HEALTH] + b"\x00"], MATERIAL.issuer_auth),
     "item of two kilobytes": ([cbor2.dumps(CBORTag(24, bytes(2048)))], MATERIAL.issuer_auth),
     "tagged COSE_Sign1": ([], b"\xd2" + MATERIAL.issuer_auth),

@@ -74,6 +74,15 @@ def test_a_length_for_each_file_and_no_other() -> None:
         EMPTY.successor({**LENGTHS, 0x0E: 1})
 
 
+def test_a_slot_is_a_slot_and_lengths_are_twelve() -> None:
+    with pytest.raises(ValueError):
+        ActiveFile(slot=1, update_counter=1, lengths=tuple(LENGTHS.values()))  # type: ignore[arg-type]
+    with pytest.raises(ValueError):
+        ActiveFile(slot=ActiveSlot.A, update_counter=1, lengths=tuple(LENGTHS.values())[1:])
+    with pytest.raises(ValueError):
+        EMPTY.successor({**LENGTHS, 0x02: 2**16})
+
+
 GOOD = encode_active(EMPTY.successor(LENGTHS))
 
 
