@@ -40,7 +40,7 @@ bench: setup
 	@$(BIN)/python -m tests.benchmarks
 
 oracles: setup
-	$(BIN)/python -m pytest -o testpaths=tests/oracles tests/oracles
+	$(BIN)/python -m pytest -o python_files='oracle_*.py' tests/oracles
 
 soak: setup
 	SOAK=1 $(BIN)/python -m pytest -n 2 tests/properties tests/hostile tests/simulator
