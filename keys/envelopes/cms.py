@@ -240,7 +240,8 @@ def build(
 def parse(raw: bytes, *, max_size: int = MAX_SIZE) -> SignedData:
     """Decode a ContentInfo with SignedData and exactly one SignerInfo with signed attributes; else `DecodeError`.
 
-    BER is accepted outside of the signed attributes, which must have a definite length (RFC 5652 §5.3 wants DER).
+    BER is accepted. The attributes are taken as received, under a new header as RFC 5652 §5.4 says: their order and
+    encoding are the signer's.
     """
     if len(raw) > max_size:
         raise DecodeError(f"more than {max_size} bytes", offset=max_size, path="SignedData")
@@ -266,8 +267,8 @@ def _read(signed: asn1_cms.SignedData) -> SignedData:
         raise DecodeError("exactly one SignerInfo is expected", path="SignedData/signerInfos")
     (info,) = signed["signer_infos"]
     received = info["signed_attrs"].dump()
-    if received[:1] != b"\xa0" or received[1:2] == b"\x80":
-        raise DecodeError("signedAttrs missing or of indefinite length", path="SignerInfo/signedAttrs")
+    if received[:1] != b"\xa0":
+        raise DecodeError("signedAttrs missing", path="SignerInfo/signedAttrs")
     certificates = tuple(
         choice.chosen.dump() for choice in signed["certificates"] or () if choice.name == "certificate"
     )
