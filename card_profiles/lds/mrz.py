@@ -236,8 +236,6 @@ def decode(zone: str) -> Mrz:
             optional_data_1=optional_data_1,
             optional_data_2=_unfill(middle[18:29]),
         )
-    except DecodeError:
-        raise
     except ValueError as error:
         raise DecodeError(str(error), path="MRZ") from None
 

@@ -20,7 +20,7 @@ from card_profiles.lds.mrz import Mrz
 from card_profiles.lds.sod import LdsSecurityObject
 from keys.errors import DecodeError
 
-settings.register_profile("lds", max_examples=20_000 if os.environ.get("SOAK") else 200, deadline=None)
+settings.register_profile("lds", max_examples=4_000 if os.environ.get("SOAK") else 200, deadline=None)
 PROFILE = settings.get_profile("lds")
 
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -64,6 +64,11 @@ def test_the_century_of_a_birth(birth: str, today: date, born: date | None) -> N
     assert replace(HOLDER, birth_date=birth).born(not_after=today) == born
 
 
+def test_only_characters_of_the_zone_have_a_check_digit() -> None:
+    with pytest.raises(ValueError):
+        mrz.check_digit("A b")
+
+
 def test_expiry_is_in_this_century() -> None:
     assert HOLDER.expires == date(2031, 11, 21)
 
