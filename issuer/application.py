@@ -91,12 +91,15 @@ class PermitApplication:
         return mrz.mrz_information(self.document_number, f"{self.birth_date:%y%m%d}", f"{self.expiry_date:%y%m%d}")
 
 
-def parse(raw: bytes, *, today: date, start: date | None = None) -> PermitApplication:
+def parse(
+    raw: bytes, *, today: date, start: date | None = None, endorsed_from: date | None = None
+) -> PermitApplication:
     """Read an application. ``today`` in it means `today`, or `start` where the card was begun on that day already.
 
-    Raises ApplicationRefused with every mistake found.
+    At an endorsement the intervals of `endorsed_until` and of the services count from `endorsed_from`, and that of the
+    expiry from the start as ever. Raises ApplicationRefused with every mistake found.
     """
-    return _Reading(today=today, start=start or today).run(raw)
+    return _Reading(today=today, start=start or today, endorsed_from=endorsed_from).run(raw)
 
 
 def parse_date(text: str, *, start: date) -> date:
@@ -127,7 +130,8 @@ def _later(start: date, count: int, unit: str) -> date:
 class _Reading:
     """One pass over an application, collecting mistakes."""
 
-    def __init__(self, *, today: date, start: date) -> None:
+    def __init__(self, *, today: date, start: date, endorsed_from: date | None) -> None:
+        self._endorsed_from = endorsed_from
         self._today = today
         self._start = start
         self._mistakes: list[Mistake] = []
@@ -140,7 +144,7 @@ class _Reading:
             self._mistake("birth_date", Fault.BORN_IN_THE_FUTURE)
         begin = self._date(fields, "valid_from", start=self._start)
         expiry = self._date(fields, "expiry_date", start=begin or self._start)
-        endorsed = self._date(fields, "endorsed_until", start=begin or self._start)
+        endorsed = self._date(fields, "endorsed_until", start=self._endorsed_from or begin or self._start)
         self._periods(begin, endorsed, expiry)
         values: dict[str, Any] = {
             "permit_number": self._pattern(fields, "permit_number", _PERMIT_NUMBER, Fault.NOT_A_PERMIT_NUMBER),
@@ -341,7 +345,7 @@ class _Reading:
             if tree[code] is None:
                 self._mistake(field, Fault.MISSING)
                 continue
-            until = self._date(tree, code, start=begin or self._start, prefix="entitlements.")
+            until = self._date(tree, code, start=self._endorsed_from or begin or self._start, prefix="entitlements.")
             if until is None:
                 continue
             if begin is not None and until < begin:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import argparse
 import getpass
 import os
-import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import NoReturn
 
-from card_profiles.entitlements import catalogue
 from card_profiles.errors import Misuse, TransportFailed, TransportFault
 from card_profiles.iso7816.connection import Connection, Limits
 from card_profiles.protocols.pace import Password
@@ -25,9 +22,10 @@ from card_profiles.protocols.scp03 import max_plain
 from keys import files
 from keys.errors import DecodeError
 
-from . import application, endorse, personalise, photo, plan, terminal, void
+from . import application, command_line, endorse, personalise, photo, plan, terminal, void
 from .application import PermitApplication
 from .assemble import civil_date
+from .command_line import PROGRAM, read_file
 from .desk import PASSPHRASE_FILE, Desk, opened, opened_journal
 from .endorse import Difference, Standing
 from .errors import ExitCode, Refusal, Refused
@@ -35,25 +33,23 @@ from .journal import SERIAL_LENGTH, Journal
 from .personalise import Order
 from .resume import CardView
 from .terminal import Terminal
-from .texts import Language, Line, language
+from .texts import Line, language
 from .writer import CardWriter
 
-PROGRAM = "permit-issuer"
-HOME_VARIABLE = "PERMIT_HOME"
-ALL_SERVICES = "all"
 MAX_REASON = 80
 _NOWHERE = {
     TransportFault.NO_SERVICE: Refusal.NO_READER,
     TransportFault.NO_READER: Refusal.NO_READER,
     TransportFault.READER_BUSY: Refusal.NO_READER,
 }
-_CAN = re.compile(r"[0-9]{6}", re.ASCII)
-_SETTING = re.compile(r"([A-Z][0-9]{2}|all)=(.+)", re.ASCII)
 
 
 def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] | None = None) -> int:
     """Run one command and return its exit code. `now` replaces the system's clock."""
-    options = _parser().parse_args(arguments)
+    options = command_line.parser(
+        (__doc__ or "").partition("\n\n")[2],
+        {"issue": _issue, "endorse": _endorse, "void": _void, "journal": _journal, "plan": _plan},
+    ).parse_args(arguments)
     options.now = now
     screen = Terminal(language(options.lang, os.environ), sys.stdout, sys.stderr)
     try:
@@ -75,8 +71,11 @@ def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] 
 
 
 def _issue(options: argparse.Namespace, screen: Terminal) -> ExitCode:
-    raw, picture = _read(options.application, application.MAX_SIZE), _read(options.photo, photo.MAX_INPUT)
-    _can(options.can)
+    raw, picture = (
+        read_file(options.application, application.MAX_SIZE),
+        read_file(options.photo, photo.MAX_INPUT),
+    )
+    command_line.check_can(options.can)
     with _desk(options, screen) as desk:
         today = civil_date(desk.now())
         record = application.parse(raw, today=today)
@@ -86,7 +85,7 @@ def _issue(options: argparse.Namespace, screen: Terminal) -> ExitCode:
         image = photo.accept(picture, limit=desk.profile.identity.file("DG2").size)
         can = options.can or f"{desk.below(10**6):06d}"
         if options.can_out is not None:
-            _writable(options.can_out)
+            command_line.check_writable(options.can_out)
 
         def hand_over(number: str) -> None:
             if options.can_out is None:
@@ -120,21 +119,21 @@ def _issue(options: argparse.Namespace, screen: Terminal) -> ExitCode:
 
 
 def _endorse(options: argparse.Namespace, screen: Terminal) -> ExitCode:
-    settings = _settings(options.set)
-    raw = None if options.application is None else _read(options.application, application.MAX_SIZE)
+    settings = command_line.settings(options.set)
+    raw = None if options.application is None else read_file(options.application, application.MAX_SIZE)
     if options.until is not None:
-        _day(options.until, date.today())  # only whether it can be read; what it means depends on the card
+        command_line.day(options.until, date.today())  # only whether it can be read; what it means depends on the card
     with _desk(options, screen) as desk:
         record = None if raw is None else _application_of_card(raw, desk)
         password = _password(options, record, screen)
 
         def change(old: Standing, start: date, expiry: date) -> Standing:
             base = old if record is None else endorse.by_application(record)(old, start, expiry)
-            until = base.until if options.until is None else _day(options.until, start)
+            until = base.until if options.until is None else command_line.day(options.until, start)
             return Standing(
                 until=until,
                 permit_class=base.permit_class,
-                services=_services(base.services, settings, start),
+                services=command_line.services(base.services, settings, start),
             )
 
         def show(lines: tuple[Difference, ...]) -> bool:
@@ -168,7 +167,7 @@ def _void(options: argparse.Namespace, screen: Terminal) -> ExitCode:
     reason = options.reason.strip()
     if not 0 < len(reason) <= MAX_REASON or not reason.isprintable():
         raise Refused(Refusal.BAD_REASON)
-    serial = None if options.serial is None else _serial(options.serial)
+    serial = None if options.serial is None else command_line.serial_number(options.serial)
     with _desk(options, screen) as desk:
         if serial is not None:
             card = void.absent_card(desk, serial, reason=reason)
@@ -183,7 +182,7 @@ def _void(options: argparse.Namespace, screen: Terminal) -> ExitCode:
 
 
 def _journal(options: argparse.Namespace, screen: Terminal) -> ExitCode:
-    serial = None if options.serial is None else _serial(options.serial)
+    serial = None if options.serial is None else command_line.serial_number(options.serial)
     if options.received == 0:
         raise Refused(Refusal.BAD_COUNT)
     with opened_journal(options.home) as journal:
@@ -203,8 +202,8 @@ def _history(journal: Journal, serial: bytes, screen: Terminal) -> None:
 
 
 def _plan(options: argparse.Namespace, screen: Terminal) -> ExitCode:
-    raw = _read(options.application, application.MAX_SIZE)
-    picture = terminal.smallest_photo() if options.photo is None else _read(options.photo, photo.MAX_INPUT)
+    raw = read_file(options.application, application.MAX_SIZE)
+    picture = terminal.smallest_photo() if options.photo is None else read_file(options.photo, photo.MAX_INPUT)
     with _desk(options, screen) as desk:
         record = application.parse(raw, today=civil_date(desk.now()))
         image = photo.accept(picture, limit=desk.profile.identity.file("DG2").size)
@@ -262,7 +261,7 @@ def _card(options: argparse.Namespace) -> Iterator[tuple[Connection, str]]:
 def _passphrase(options: argparse.Namespace, screen: Terminal) -> bytes:
     path = options.passphrase_file or os.environ.get(PASSPHRASE_FILE)
     if path:
-        passphrase = _read(Path(path), 1024).partition(b"\n")[0].rstrip(b"\r")
+        passphrase = read_file(Path(path), 1024).partition(b"\n")[0].rstrip(b"\r")
     elif sys.stdin.isatty():
         passphrase = getpass.getpass(screen.text(Line.ASK_PASSPHRASE)).encode()
     else:
@@ -278,7 +277,7 @@ def _password(options: argparse.Namespace, record: PermitApplication | None, scr
     if can is None and options.mrz is None and record is None and sys.stdin.isatty():
         can = getpass.getpass(screen.text(Line.ASK_CAN)).strip()
     if can is not None:
-        _can(can)
+        command_line.check_can(can)
         return Password.from_can(can)
     if options.mrz is not None:
         try:
@@ -291,160 +290,15 @@ def _password(options: argparse.Namespace, record: PermitApplication | None, scr
 
 
 def _application_of_card(raw: bytes, desk: Desk) -> PermitApplication:
-    """An application for a permit that has a card: ``today`` is the day on which that card was issued."""
+    """An application for a permit that has a card: ``today`` is the day on which that card was issued, and intervals
+    count from the end of its last endorsement."""
     today = civil_date(desk.now())
     record = application.parse(raw, today=today)
     live = desk.journal.live_card(record.permit_number)
     if live is None or live.valid_from is None:
         return record
-    return application.parse(raw, today=today, start=live.valid_from)
-
-
-def _settings(texts: Sequence[str]) -> dict[str, str]:
-    """``H01=2027-08-31``, ``H01=+1y``, ``H01=none`` or ``all=…`` by code."""
-    known = catalogue.load()
-    settings = {}
-    for text in texts:
-        match = _SETTING.fullmatch(text)
-        if match is None:
-            raise Refused(Refusal.UNKNOWN_SERVICE, value=text, nearest="H01=2027-08-31, all=+1y, H01=none")
-        code, when = match[1], match[2]
-        try:
-            if code != ALL_SERVICES:
-                known.service(code)
-        except catalogue.UnknownServiceCode as error:
-            raise Refused(Refusal.UNKNOWN_SERVICE, value=code, nearest=", ".join(error.nearest) or "-") from error
-        if when != "none":
-            _day(when, date.today())
-        settings[code] = when
-    return settings
-
-
-def _services(old: Mapping[str, date], settings: Mapping[str, str], start: date) -> dict[str, date]:
-    """`old` with the settings; ``all`` comes first, so that a code beside it is its exception."""
-    services = dict(old)
-    if ALL_SERVICES in settings:
-        services = _with(services, dict.fromkeys(services, settings[ALL_SERVICES]), start)
-    return _with(services, {code: when for code, when in settings.items() if code != ALL_SERVICES}, start)
-
-
-def _with(services: dict[str, date], settings: Mapping[str, str], start: date) -> dict[str, date]:
-    for code, when in settings.items():
-        if when == "none":
-            services.pop(code, None)
-        else:
-            services[code] = _day(when, start)
-    return services
-
-
-def _day(text: str, start: date) -> date:
-    try:
-        return application.parse_date(text, start=start)
-    except ValueError as error:
-        raise Refused(Refusal.BAD_DATE, value=text) from error
-
-
-def _can(text: str | None) -> None:
-    if text is not None and _CAN.fullmatch(text) is None:
-        raise Refused(Refusal.BAD_CAN)
-
-
-def _serial(text: str) -> bytes:
-    try:
-        serial = bytes.fromhex(text)
-    except ValueError as error:
-        raise Refused(Refusal.BAD_SERIAL) from error
-    if len(serial) != SERIAL_LENGTH:
-        raise Refused(Refusal.BAD_SERIAL)
-    return serial
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """At most one byte more than `limit`: whoever reads it says that it is too long."""
-    try:
-        with path.open("rb") as stream:
-            return stream.read(limit + 1)
-    except OSError as error:
-        raise Refused(Refusal.NO_SUCH_FILE, path=path) from error
-
-
-def _writable(path: Path) -> None:
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise Refused(Refusal.OUTPUT_UNWRITABLE, path=path)
-
-
-# --- the command line
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse ends with 2 for a wrong command line, which means something else here."""
-
-    def error(self, message: str) -> NoReturn:
-        self.print_usage(sys.stderr)
-        self.exit(ExitCode.USAGE, f"{self.prog}: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog=PROGRAM,
-        description="Issues residence-permit cards at a desk. 在窗口签发居住证卡。",
-        epilog=(__doc__ or "").partition("\n\n")[2],
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    issue = commands.add_parser("issue", help="write a blank card, or resume a torn one 签发，或继续未写完的卡")
-    issue.add_argument("--photo", type=Path, required=True, metavar="FILE", help="JPEG or JPEG 2000 照片")
-    issue.add_argument("--can", metavar="N", help="six digits for the face; random when left out 卡面接入号")
-    issue.add_argument("--can-out", type=Path, metavar="FILE", help="write the CAN there, not to the terminal")
-    endorsing = commands.add_parser("endorse", help="new validity or services on an activated card 签注")
-    endorsing.add_argument("--until", metavar="DATE", help="2027-11-21, or +1y after the last endorsement 有效至")
-    endorsing.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="H01=DATE",
-        help="a service; all=DATE for each, H01=none to end it",
-    )
-    endorsing.add_argument("--can", metavar="N", help="on the face of the card 卡面接入号")
-    endorsing.add_argument("--mrz", metavar="TEXT", help="document number, birth and expiry date with check digits")
-    endorsing.add_argument("--dry-run", action="store_true", help="show old and new, write nothing 仅预览")
-    voiding = commands.add_parser("void", help="put a card out of use for good 注销卡")
-    voiding.add_argument("--reason", required=True, metavar="TEXT", help="goes into the journal 原因")
-    journal = commands.add_parser("journal", help="cards, their states, balance of blanks 日志与结存")
-    journal.add_argument("--serial", metavar="HEX", help="the history of one card 单卡历史")
-    journal.add_argument("--received", type=int, metavar="N", help="enter N blanks into stock 入库空白卡")
-    journal.add_argument("--note", default="", metavar="TEXT", help="with --received 备注")
-    planning = commands.add_parser("plan", help="show the steps and sizes, write nothing 预演")
-    planning.add_argument("--photo", type=Path, metavar="FILE")
-    for command, function in (
-        (issue, _issue),
-        (endorsing, _endorse),
-        (voiding, _void),
-        (journal, _journal),
-        (planning, _plan),
-    ):
-        command.set_defaults(command=function)
-        if command in (issue, endorsing, planning):
-            command.add_argument(
-                "--application", type=Path, required=command is not endorsing, metavar="FILE", help="JSON 申请文件"
-            )
-        if command in (issue, endorsing, voiding):
-            where = command.add_mutually_exclusive_group(required=command is voiding)
-            where.add_argument("--reader", metavar="NAME", help="PC/SC reader; the only one with a card by default")
-            where.add_argument("--image", type=Path, metavar="F", help="software card 软件卡")
-            if command is voiding:
-                where.add_argument("--serial", metavar="HEX", help="of a card that does not come back 不再出现的卡")
-        command.add_argument(
-            "--home",
-            type=Path,
-            default=Path(os.environ.get(HOME_VARIABLE, "authority")),
-            metavar="DIR",
-            help=f"the authority's directory, else ${HOME_VARIABLE}, else ./authority",
-        )
-        command.add_argument("--lang", choices=[*Language], help="else LANG decides 语言")
-        if command is not journal:
-            command.add_argument("--passphrase-file", type=Path, metavar="F", help=f"else ${PASSPHRASE_FILE}")
-    return parser
+    start = endorse.starts(live, today)
+    return application.parse(raw, today=today, start=live.valid_from, endorsed_from=start)
 
 
 if __name__ == "__main__":

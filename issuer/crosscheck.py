@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -64,8 +65,8 @@ def check(candidate: Candidate, trust: TrustStore, profile: CardProfile, *, sign
 
 def by_verifier(candidate: Candidate, trust: TrustStore, profile: CardProfile, *, now: datetime) -> None:
     """The public call of the verifier, once for each sector. Raises Refused(CROSS_CHECK)."""
-    required = BEFORE_WRITING | ({Check.PORTRAIT, Check.IDENTITY} if candidate.identity else set())
-    for sector in SERVICE_SECTORS:
+    for at, sector in enumerate(SERVICE_SECTORS):
+        whole = at == 0 and bool(candidate.identity)  # the identity application does not depend on the sector
         evidence = Evidence(
             profile=profile.name,
             captured=now.replace(microsecond=0),
@@ -76,9 +77,10 @@ def by_verifier(candidate: Candidate, trust: TrustStore, profile: CardProfile, *
             permit=candidate.permit[_name(profile, candidate.slot, Content.PERMIT, "permit")],
             signer_certificate=candidate.permit[_name(profile, candidate.slot, Content.SIGNER_CERTIFICATE)],
             sector_item=candidate.permit[_name(profile, candidate.slot, Content.SECTOR, sector)],
-            identity=candidate.identity,
+            identity=candidate.identity if whole else {},
         )
-        policy = Policy(sector=sector, catalogue=catalogue.load(), required=frozenset(required))
+        required = BEFORE_WRITING | {Check.PORTRAIT, Check.IDENTITY} if whole else BEFORE_WRITING
+        policy = Policy(sector=sector, catalogue=catalogue.load(), required=required)
         try:
             verify(evidence, trust, policy, now=now).require()
         except CheckFailed as failed:
@@ -137,11 +139,11 @@ class _OpenSsl:
         self._folder = folder
         self._at = str(int(at.timestamp()))
         self._roots = folder / "roots.pem"
-        self._roots.write_bytes(b"".join(self._pem(certificate) for certificate in trust.csca))
+        self._roots.write_bytes(b"".join(map(_pem, trust.csca)))
 
     def verify_chain(self, certificate: bytes) -> None:
         """The certificate leads to a CSCA of the trust store."""
-        path = self._write("signer.pem", self._pem(certificate))
+        path = self._write("signer.pem", _pem(certificate))
         self._run("verify", "-CAfile", self._roots, "-no-CApath", "-attime", self._at, "-purpose", "any", path)
 
     def verify_signature(self, certificate: bytes, message: bytes, signature: bytes) -> None:
@@ -159,10 +161,6 @@ class _OpenSsl:
             *("-no-CApath", "-attime", self._at, "-purpose", "any"),
         )
         return target.read_bytes()
-
-    def _pem(self, certificate: bytes) -> bytes:
-        source = self._write("certificate.der", certificate)
-        return self._run("x509", "-inform", "DER", "-in", source)
 
     def _write(self, name: str, content: bytes) -> Path:
         path = self._folder / name
@@ -187,6 +185,13 @@ class _OpenSsl:
             detail = done.stderr.decode(errors="replace").strip().splitlines()
             raise _refused(f"{arguments[0]}: {detail[-1] if detail else done.returncode}")
         return done.stdout
+
+
+def _pem(certificate: bytes) -> bytes:
+    """DER in PEM (RFC 7468), 64 characters a line."""
+    text = b64encode(certificate)
+    lines = [text[at : at + 64] for at in range(0, len(text), 64)]
+    return b"\n".join((b"-----BEGIN CERTIFICATE-----", *lines, b"-----END CERTIFICATE-----", b""))
 
 
 def _refused(error: str) -> Refused:

@@ -101,6 +101,14 @@ def differences(old: Standing, new: Standing) -> tuple[Difference, ...]:
     return tuple(lines)
 
 
+def starts(card: CardRecord, today: date) -> date:
+    """The day from which intervals count: the end of the last endorsement, or today if that has passed.
+
+    The journal's word and not the card's: so a repetition after a cut comes to the same day.
+    """
+    return max(today, card.endorsed_until or today)
+
+
 def by_application(application: PermitApplication) -> Change:
     """Class, services and last day of an application."""
 
@@ -136,11 +144,8 @@ def endorse(
     try:
         known = _identified(desk, writer, intent, permit_number)
         current = _read(desk, writer, password, known)
-        # Intervals count from the end of the last endorsement that the journal knows, or from today if that has
-        # passed: a repetition after a cut comes to the same day.
         today = civil_date(desk.now())
-        start = max(today, known.endorsed_until or today)
-        wanted = change(current.standing, start, current.expiry)
+        wanted = change(current.standing, starts(known, today), current.expiry)
         _plausible(current.standing, wanted, today, current.expiry)
         lines = differences(current.standing, wanted)
         if not show(lines):
@@ -191,7 +196,7 @@ def _read(desk: Desk, writer: CardWriter, password: Password, known: CardRecord)
     serial = known.serial.hex()
     reader = _reader(desk, _nobody)
     try:
-        evidence = read_back.capture(writer, _SECTOR, password, reader)
+        evidence = read_back.capture(writer, _SECTOR, password, reader, serial=known.serial)
         policy = Policy(sector=_SECTOR, catalogue=catalogue.load(), required=AT_A_COUNTER)
         against = set(verify(evidence, reader.trust, policy, now=desk.now()).reasons) - _NO_OBSTACLE
         if against:
@@ -304,7 +309,7 @@ def _write(
         step = judge
         meter.begin(step)
         try:
-            evidence = read_back.capture(writer, _SECTOR, password, reader)
+            evidence = read_back.capture(writer, _SECTOR, password, reader, serial=serial)
             read_back.accept(evidence, reader, serial=serial, begins=validity.begins, required=AT_A_COUNTER)
         except Refused:
             # The old slot is whole: better the old endorsement than one that no counter takes.

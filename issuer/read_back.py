@@ -12,6 +12,7 @@ from datetime import datetime
 
 from card_profiles.entitlements import catalogue
 from card_profiles.entitlements.catalogue import SERVICE_SECTORS, Sector
+from card_profiles.errors import TransportFailed
 from card_profiles.model import CardProfile, Content, Slot
 from card_profiles.protocols.pace import Password
 from keys.trust import TrustStore
@@ -54,7 +55,7 @@ def whole_card(
     begins: datetime,
 ) -> None:
     """Read everything with the first of `passwords`, the rest with the second. Raises Refused(READ_BACK)."""
-    evidence = capture(writer, _SECTOR, passwords[0], reader, identity=True)
+    evidence = capture(writer, _SECTOR, passwords[0], reader, serial=serial, identity=True)
     permit = dict(contents.permit)
     found = _captured(evidence, slot, reader.profile)
     for name, raw in found.items():
@@ -66,9 +67,12 @@ def whole_card(
 
 
 def capture(
-    writer: CardWriter, sector: Sector, password: Password, reader: Reader, *, identity: bool = False
+    writer: CardWriter, sector: Sector, password: Password, reader: Reader, *, serial: bytes, identity: bool = False
 ) -> Evidence:
-    """The evidence of one check, by the verifier's own reader. Raises Refused(WRONG_READ_CODE, READ_BACK)."""
+    """The evidence of one check, by the verifier's own reader.
+
+    Raises Refused(WRONG_READ_CODE, READ_BACK), and TransportFailed as it came.
+    """
     writer.to_master_file()
     seen = 0
     at_hand = ""
@@ -95,9 +99,11 @@ def capture(
             writer.connection, request, clock=reader.monotonic, limits=writer.channel.limits, progress=tell
         ).evidence
     except ReadFailed as failed:
+        if isinstance(failed.__cause__, TransportFailed):
+            raise failed.__cause__ from failed
         if failed.reason is Reason.WRONG_PASSWORD:
             raise Refused(Refusal.WRONG_READ_CODE) from failed
-        raise Refused(Refusal.READ_BACK, serial="-", file=f"{failed.reason} {failed.number}") from failed
+        raise Refused(Refusal.READ_BACK, serial=serial.hex(), file=f"{failed.reason} {failed.number}") from failed
 
 
 def rest_of_permit(
