@@ -47,13 +47,15 @@ def read_regular(path: str, *, limit: int) -> tuple[bytes, int]:
         if error.errno in {ENOENT, ENOTDIR}:
             raise FileNotFoundError(error.errno, "no such file", path) from None
         raise
-    with open(descriptor, "rb", buffering=0) as stream:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise DecodeError("not a plain file", path=os.path.basename(path))
         data = bytearray()
-        while len(data) <= limit and (block := stream.read(limit + 1 - len(data))):
+        while len(data) <= limit and (block := os.read(descriptor, limit + 1 - len(data))):
             data += block
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise DecodeError(f"more than {limit} bytes", offset=limit, path=os.path.basename(path))
     return bytes(data), stat.S_IMODE(status.st_mode)
