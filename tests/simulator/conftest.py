@@ -37,7 +37,7 @@ class PluggedConnection:
         self._stop = threading.Event()
         self._raised: list[BaseException] = []
         daemon.await_card(READERS[slot], present=False)
-        self._thread = threading.Thread(target=self._serve, args=(daemon.port + slot,), name="plugged card")
+        self._thread = threading.Thread(target=self._serve, args=(daemon.port + slot,), daemon=True)
         self._thread.start()
         try:
             daemon.await_card(READERS[slot], present=True)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -141,11 +142,25 @@ def test_a_card_exchanged_before_pcscd_notices(pcscd: PrivatePcscd) -> None:
 
 
 def test_a_card_back_before_pcscd_notices(pcscd: PrivatePcscd) -> None:
-    """A bad contact. Powering a card down while it is away would leave pcscd with a reader it takes for empty."""
     with card_in(pcscd, ToyCard(pcscd.port)) as card, connect(READER) as connection:
         card.remove()
         card.insert()
         assert fault_of_transmit(connection) is TransportFault.CARD_SWAPPED
+        with connect(READER) as again:
+            assert again.transmit(SELECT) == SELECT + OK
+
+
+def test_a_card_that_is_away_for_one_command(pcscd: PrivatePcscd) -> None:
+    """A bad contact. Powering the card down while it is away would leave pcscd with a reader it takes for empty."""
+    with card_in(pcscd, ToyCard(pcscd.port)) as card, connect(READER) as connection:
+        card.remove()
+        with ThreadPoolExecutor() as pool:
+            fault = pool.submit(fault_of_transmit, connection)
+            await_true(lambda: "Card not transacted" in pcscd.log, "the command fails")
+            card.insert()
+            # either, depending on where pcscd's poll fell
+            assert fault.result() in {TransportFault.CARD_SWAPPED, TransportFault.CARD_REMOVED}
+        pcscd.await_card(READER, present=True)
         with connect(READER) as again:
             assert again.transmit(SELECT) == SELECT + OK
 

@@ -32,7 +32,7 @@ class Watcher:
     def __init__(self) -> None:
         self._events: queue.Queue[CardEvent] = queue.Queue()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher")
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

@@ -76,7 +76,7 @@ class Served:
     def __init__(self, card: vpcd.Card, port: int) -> None:
         self.stop = threading.Event()
         self.raised: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(card, port))
+        self._thread = threading.Thread(target=self._run, args=(card, port), daemon=True)
         self._thread.start()
 
     def _run(self, card: vpcd.Card, port: int) -> None:
