@@ -101,6 +101,8 @@ def read_certificate(raw: bytes) -> ParsedCertificate:
         certificate = x509.load_der_x509_certificate(raw)
         if certificate.version is not x509.Version.v3:
             raise DecodeError("not a version 3 certificate", path="Certificate")
+        if not raw.endswith(b"\0" + certificate.signature):  # X.690 §8.6.2.2: nothing signs the count of unused bits
+            raise DecodeError("signature with unused bits", path="Certificate")
         return _read_certificate(raw, certificate, key)
     except DecodeError:
         raise

@@ -72,7 +72,7 @@ DAY = timedelta(days=1)
 STATUS_URI = "https://permits.example/status/0"
 AGGREGATION_URI = "https://permits.example/status"
 SERIAL = bytes.fromhex("52505631000000000001")
-CAN = "402137"
+CAN = "617203"
 
 
 def key(name: str, curve: ec.EllipticCurve | None = None) -> ec.EllipticCurvePrivateKey:

@@ -36,6 +36,12 @@ from .verdict import Step
 T = TypeVar("T")
 
 _MAX_SESSIONS = 4  # each time with shorter reads; a card that dislikes even 64 bytes is broken
+_HIDDEN = (
+    StatusWord.FILE_NOT_FOUND,
+    StatusWord.SECURITY_STATUS_NOT_SATISFIED,
+    StatusWord.CONDITIONS_NOT_SATISFIED,
+    StatusWord.NO_CURRENT_FILE,
+)
 _LIFE_CYCLE_TAG = 0x8A  # ISO/IEC 7816-4 Table 12
 
 
@@ -79,7 +85,8 @@ def read(
     shorter reads. Raises `ReadFailed`.
     """
     counting = CountingConnection(connection)
-    channel = Channel(counting, limits or Limits.from_atr(connection.atr), on_limits=on_limits)
+    learned: list[Limits] = []
+    channel = Channel(counting, limits or Limits.from_atr(connection.atr), on_limits=learned.append)
     session = _Session(channel, request, clock, progress or _ignore)
     for _ in range(_MAX_SESSIONS):
         try:
@@ -89,6 +96,8 @@ def read(
             _reset(channel, session.number)
     else:
         raise ReadFailed(Reason.CARD_FAULT, session.number, "every read is refused")
+    if learned and on_limits is not None and not evidence.chip_fault:
+        on_limits(channel.limits)  # only now: a copy that refuses reads must teach us nothing about its kind
     return Reading(
         evidence=evidence,
         steps=tuple(session.steps),
@@ -177,7 +186,9 @@ class _Session:
         file = self._profile.master_file.by_content(Content.SECURITY_INFOS)
         response = self._channel.send(commands.read_binary(sfi=file.sfi, ne=SHORT_NE))
         if not response.data or response.sw not in (StatusWord.OK, StatusWord.END_OF_FILE):
-            raise self._diagnosed(Reason.PACE_REQUIRED, f"EF.CardAccess: {response.sw:04X}")
+            hidden = response.ok or response.sw in _HIDDEN
+            otherwise = Reason.PACE_REQUIRED if hidden else Reason.CARD_FAULT
+            raise self._diagnosed(otherwise, f"EF.CardAccess: {response.sw:04X}")
         try:
             offers = SecurityInfos.decode(response.data).pace
         except DecodeError as error:
@@ -265,6 +276,7 @@ class _Session:
         if claim is None:
             return evidence
         recorder: Recorder | None = None
+        limits = self._channel.limits
         item, fault, private = b"", "", b""
         try:
             exchange = chip_authentication.terminal(
@@ -276,8 +288,8 @@ class _Session:
             self._channel.secure = recorder
             item = self._files.of_slot(active, Content.SECTOR, self._request.sector)
         except CardMisbehaved as error:
-            if error.sw in commands.LE_TOO_LARGE and self._channel.limits != self._begun_with:
-                raise
+            # Never a matter of length: the MSO, which is longer than any sector file, was read by these limits.
+            self._channel.limits = limits
             fault = error.fault
         if recorder is None:
             return replace(evidence, chip_fault=fault)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 
 from keys.algorithms import Purpose
 from keys.trust import TrustStore
@@ -141,3 +142,16 @@ def test_the_status_signer_has_to_be_one() -> None:
     assert verdict.current.outcome is Outcome.NOT_CHECKED
     assert Reason.STATUS_LIST_INVALID in verdict.reasons
     assert verdict.exit_code is ExitCode.OWN_DATA
+
+
+def test_unused_bits_of_a_signature_are_refused() -> None:
+    """Nothing signs how many bits of the BIT STRING are unused, so the count must be zero."""
+    names = (f"even {n}" for n in range(64))
+    made = (CITY.signer(Purpose.ENTITLEMENT_SIGNER, name, begin=NOW - 60 * DAY) for name in names)
+    signer = next(signer for signer in made if signer.certificate[-1] & 1 == 0)
+    signature = x509.load_der_x509_certificate(signer.certificate).signature
+    at = len(signer.certificate) - len(signature) - 1
+    assert signer.certificate[at] == 0
+    assert decide(from_card(signer)).accepted
+    evidence = replace(from_card(signer), signer_certificate=flip(signer.certificate, at))
+    assert_refused(evidence, Reason.SIGNER_UNTRUSTED)

@@ -1,7 +1,7 @@
 """The parts of an EF.SOD that no signature covers, in the one form that the profile writes.
 
-CMS signs neither its version numbers nor the list of digest algorithms (RFC 5652 §5.1, §5.4), and readers ignore them. So
-whoever changes them changes nothing that is believed; still, an EF.SOD is either as it was written or it is refused.
+CMS signs neither its version numbers nor the list of digest algorithms (RFC 5652 §5.1, §5.4), and readers ignore them.
+So whoever changes them changes nothing that is believed; still, an EF.SOD is either as it was written or it is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _PATH = "EF.SOD/SignedData"
 
 
 def check(content_info: bytes) -> None:
-    """ContentInfo in DER: SignedData v3, certificates embedded, one SignerInfo v1 whose digest algorithm is the listed one.
+    """ContentInfo in DER: SignedData v3, certificates embedded, one SignerInfo v1 with the digest algorithm listed.
 
     Raises DecodeError. Everything else is `keys.envelopes.cms`' to check.
     """
