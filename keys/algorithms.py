@@ -18,6 +18,7 @@ class Purpose(StrEnum):
     ENTITLEMENT_SIGNER = "entitlement-signer"
     STATUS_SIGNER = "status-signer"
     AUDIT_SIGNER = "audit-signer"
+    MASTER_LIST_SIGNER = "master-list-signer"
 
 
 class CoseAlgorithm(IntEnum):
@@ -64,15 +65,19 @@ EKU_ENTITLEMENT_SIGNER = "1.0.18013.5.1.2"
 EKU_STATUS_SIGNER = "1.3.6.1.5.5.7.3.30"
 # No registered purpose fits an audit log: an identifier under a UUID of our own (X.667; needs no registration).
 EKU_AUDIT_SIGNER = "2.25.112614283316180531402935912146389714513"
+# id-icao-mrtd-security-masterListSigningKey, Doc 9303-12 §9.
+EKU_MASTER_LIST_SIGNER = "2.23.136.1.1.3"
 
 EXTENDED_KEY_USAGE: dict[Purpose, str] = {
     Purpose.ENTITLEMENT_SIGNER: EKU_ENTITLEMENT_SIGNER,
     Purpose.STATUS_SIGNER: EKU_STATUS_SIGNER,
     Purpose.AUDIT_SIGNER: EKU_AUDIT_SIGNER,
+    Purpose.MASTER_LIST_SIGNER: EKU_MASTER_LIST_SIGNER,
 }
 """The extended key usage of each purpose; one that is not here must carry none (Doc 9303-12 §7.1.1)."""
 
 OID_LDS_SECURITY_OBJECT = "2.23.136.1.1.1"
+OID_CSCA_MASTER_LIST = "2.23.136.1.1.2"
 OID_NAME_CHANGE = "2.23.136.1.1.6.1"
 OID_DOCUMENT_TYPE_LIST = "2.23.136.1.1.6.2"
 

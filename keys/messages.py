@@ -150,6 +150,7 @@ PURPOSES: Mapping[Purpose, tuple[str, str]] = {
     Purpose.ENTITLEMENT_SIGNER: ("权益签名", "entitlement signer"),
     Purpose.STATUS_SIGNER: ("状态签名", "status signer"),
     Purpose.AUDIT_SIGNER: ("审计签名", "audit signer"),
+    Purpose.MASTER_LIST_SIGNER: ("主列表签名", "master list signer"),
 }
 
 LANGUAGES = ("zh", "en")

@@ -60,6 +60,10 @@ class StatusListReason(StrEnum):
     """An entry left INVALID."""
 
 
+class InflatesTooFar(DecodeError):
+    """A zlib stream that would become larger than any list: a decompression bomb."""
+
+
 class StatusListError(Exception):
     """A status list cannot be used, for `reason`."""
 
@@ -194,6 +198,16 @@ def verify(raw: bytes, public_key: ec.EllipticCurvePublicKey, uri: str) -> Statu
     )
 
 
+def claimed_uri(raw: bytes) -> str:
+    """The URI that a signed shard claims, to look for its key and its file; `DecodeError`. Believe it after `verify`."""
+    envelope = cose.parse(raw, max_size=MAX_SIZE, tagged=True, path="StatusList")
+    claims = cbor.decode(envelope.payload, max_size=MAX_SIZE, path="StatusList")
+    uri = claims.get(_SUB) if isinstance(claims, dict) else None
+    if not isinstance(uri, str) or not _is_uri(uri):
+        raise DecodeError("sub is no URI", path="StatusList/sub")
+    return uri
+
+
 def pack(entries: Mapping[int, int], *, size: int, bits: int) -> bytes:
     """`size` statuses of `bits` (1, 2, 4 or 8) each: draft §4.1, entry 0 in the low bits of byte 0; absent entries are
     0."""
@@ -221,7 +235,7 @@ def inflate(data: bytes, limit: int, *, path: str = "") -> bytes:
     except zlib.error as error:
         raise DecodeError(str(error), path=path) from error
     if len(inflated) > limit:
-        raise DecodeError(f"inflates to more than {limit} bytes", path=path)
+        raise InflatesTooFar(f"inflates to more than {limit} bytes", path=path)
     if not stream.eof or not inflated:
         raise DecodeError("the zlib stream is empty or ends early", offset=len(data), path=path)
     if stream.unused_data:
