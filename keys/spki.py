@@ -8,14 +8,17 @@ generator makes anyone the owner of a key).
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from . import der
 from .algorithms import BRAINPOOL_P256, BRAINPOOL_P384, BRAINPOOL_P512, CURVES, P256, P384, P521, Curve
 from .errors import DecodeError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import rsa
 
 KID_SIZE = 8
 MAX_CERTIFICATE = 4096
@@ -84,6 +87,10 @@ def named(spki: bytes) -> bytes:
 
 def load_public_key(spki: bytes) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey:
     """The key of a SubjectPublicKeyInfo: EC on a curve in use, or RSA of 2048 to 8192 bits; `DecodeError` otherwise."""
+    # Imported here: together they are 18 modules, and a command that loads no key starts without them.
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
     try:
         key = load_der_public_key(named(spki))
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -7,7 +7,6 @@ may have stands on the card.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -170,6 +169,8 @@ def load() -> Catalogue:
 
 def parse(raw: bytes) -> Catalogue:
     """Read a catalogue in JSON, as bundled. Raises `DecodeError`."""
+    import json
+
     if len(raw) > MAX_SIZE:
         raise DecodeError(f"{len(raw)} bytes, at most {MAX_SIZE} allowed", offset=MAX_SIZE, path="catalogue")
     try:
