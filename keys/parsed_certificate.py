@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -94,6 +95,7 @@ class ParsedCrl:
     hash: hashes.HashAlgorithm | None
 
 
+@lru_cache(maxsize=256)  # a counter meets the same few signers all day; the result is immutable
 def read_certificate(raw: bytes) -> ParsedCertificate:
     """Read a DER certificate of version 3; `DecodeError` for whatever is wrong with its form."""
     key = load_public_key(certificate_spki(raw))

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -242,6 +243,7 @@ def _kid(certificate: bytes, path: str) -> bytes:
         raise TrustError(f"no certificate: {error}", reason=TrustReason.MALFORMED, path=path) from error
 
 
+@lru_cache(maxsize=64)
 def _ec_key(certificate: bytes) -> ec.EllipticCurvePublicKey:
     try:
         key = load_public_key(certificate_spki(certificate))
