@@ -279,12 +279,15 @@ def test_a_forged_crl_gives_no_age() -> None:
     assert store(crls=[pki.crl(CSCA, this_update=NOW, signed_by=IMPOSTOR)]).crl_time() is None
 
 
-@pytest.mark.parametrize("at", range(0, len(ES_CERTIFICATE), 7))
-def test_every_byte_of_an_offered_certificate_counts(at: int) -> None:
+@pytest.mark.parametrize("mask", [0x01, 0x04, 0x80, 0xFF])
+def test_every_byte_of_an_offered_certificate_counts(mask: int) -> None:
     """Change any byte: it does not chain, or is of another key, or cannot be read; it never serves."""
-    changed = bytearray(pki.signer(ES, CSCA, public_key=CARD_KEY.public_key()))
-    changed[min(at, len(changed) - 1)] ^= 0x55
-    assert reason_of(lambda: signer(store(), CARD_KID, offered=bytes(changed))) is not None
+    trusted = store()
+    honest = pki.signer(ES, CSCA, public_key=CARD_KEY.public_key())
+    signer(trusted, CARD_KID, offered=honest)
+    for at in range(len(honest)):
+        changed = honest[:at] + bytes((honest[at] ^ mask,)) + honest[at + 1 :]
+        assert reason_of(lambda changed=changed: signer(trusted, CARD_KID, offered=changed)) is not None, at
 
 
 def test_a_certificate_walk_does_not_wander() -> None:
