@@ -170,8 +170,8 @@ class _PssParameters:
 class _Signer:
     """SignerIdentifier: either issuer and serial number, or subject key identifier."""
 
-    issuer: tuple[str, ...] = ()
-    """The issuer's RDNs, normalised, sorted: real envelopes give them in another order than the certificate."""
+    issuer: bytes = b""
+    """The issuer's Name as received."""
     serial: int = 0
     key_identifier: bytes | None = None
 
@@ -182,7 +182,7 @@ class _Signer:
             parsed = asn1_x509.Certificate.load(certificate, strict=True)
             if self.key_identifier is not None:
                 return bool(parsed.key_identifier == self.key_identifier)
-            return bool(parsed.serial_number == self.serial) and _normalised(parsed.issuer) == self.issuer
+            return bool(parsed.serial_number == self.serial) and _same_name(parsed.issuer.dump(), self.issuer)
         except Exception:
             # asn1crypto parses lazily and fails in many ways on hostile input. What it cannot read is no certificate.
             return False
@@ -318,11 +318,18 @@ def _moment(time: Any) -> datetime | None:
 def _signer(sid: asn1_cms.SignerIdentifier) -> _Signer:
     if sid.name == "subject_key_identifier":
         return _Signer(key_identifier=bytes(sid.chosen.native))
-    return _Signer(issuer=_normalised(sid.chosen["issuer"]), serial=sid.chosen["serial_number"].native)
+    return _Signer(issuer=sid.chosen["issuer"].dump(), serial=sid.chosen["serial_number"].native)
 
 
-def _normalised(name: Any) -> tuple[str, ...]:
-    return tuple(sorted(rdn.hashable for rdn in name.chosen))
+def _same_name(one: bytes, other: bytes) -> bool:
+    """Whether two Names are one; real envelopes give the RDNs in another order or spelling than the certificate."""
+    if one == other:
+        return True
+    from asn1crypto import x509 as asn1_x509
+
+    names = (asn1_x509.Name.load(raw, strict=True) for raw in (one, other))
+    first, second = (sorted(rdn.hashable for rdn in name.chosen) for name in names)
+    return bool(first == second)
 
 
 def _pss(parameters: Any) -> _PssParameters:
