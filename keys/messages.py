@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from .algorithms import Purpose
-from .custody import CustodyReason
+from .custody import CustodyReason, CustodyWarning
 from .registry import AuthorityReason
 
 
@@ -28,9 +28,9 @@ class Text(StrEnum):
     ENDED = "ended"
 
 
-Reason = AuthorityReason | CustodyReason | Text
+Reason = AuthorityReason | CustodyReason | CustodyWarning | Text
 
-# Three tables, not one: members of two StrEnum classes with one value are one key to a dict.
+# A table for each, not one for all: members of two StrEnum classes with one value are one key to a dict.
 _AUTHORITY: Mapping[AuthorityReason, tuple[str, str]] = {
     AuthorityReason.EXISTS: (
         "{detail} 已存在，不会覆盖。请另选目录，或先将其移走。",
@@ -90,6 +90,99 @@ _CUSTODY: Mapping[CustodyReason, tuple[str, str]] = {
     CustodyReason.UNSUPPORTED_URI: (
         "此处不能存放密钥 {detail}。",
         "Key {detail} cannot be kept here.",
+    ),
+    CustodyReason.STILL_THERE: (
+        "密钥 {detail} 仍未删除。请用设备厂商的工具删除并再次确认。",
+        "Key {detail} is still there. Delete it with the vendor's tool and look again.",
+    ),
+    CustodyReason.INCOMPLETE: (
+        "密钥 {detail} 不完整（生成时可能中断）。请销毁后重新生成。",
+        "Key {detail} is not whole, as after a break-off. Destroy it and make it anew.",
+    ),
+    CustodyReason.SELF_TEST_FAILED: (
+        "密钥 {detail} 自检失败。请停止使用该设备并查明原因。",
+        "Key {detail} failed its self-test. Stop using the token and find out why.",
+    ),
+    CustodyReason.DRIVER_MISSING: (
+        "无法使用 {detail}：缺少 python-pkcs11。请运行 pip install 'residence-permit[hsm]'。",
+        "Cannot use {detail}: python-pkcs11 is missing. Run pip install 'residence-permit[hsm]'.",
+    ),
+    CustodyReason.MODULE_MISSING: (
+        "无法使用 {detail}：没有 PKCS#11 模块。请安装（SoftHSM：apt-get install softhsm2）或更正 PERMIT_PKCS11_MODULE。",
+        "Cannot use {detail}: there is no PKCS#11 module. Install it (SoftHSM: apt-get install softhsm2) or correct "
+        "PERMIT_PKCS11_MODULE.",
+    ),
+    CustodyReason.MODULE_FAILED: (
+        "无法使用 {detail}：PKCS#11 模块不能启动。请检查其配置（SoftHSM：SOFTHSM2_CONF）。",
+        "Cannot use {detail}: the PKCS#11 module does not start. Check its configuration (SoftHSM: SOFTHSM2_CONF).",
+    ),
+    CustodyReason.TOKEN_MISSING: (
+        "找不到 {detail} 所在的密码设备。请接好设备，或核对名称。",
+        "The token of {detail} is not there. Plug it in, or check its label.",
+    ),
+    CustodyReason.TOKEN_AMBIGUOUS: (
+        "有多个设备与 {detail} 同名。请在 URI 中加上 serial=…。",
+        "Several tokens fit {detail}. Add serial=… to the URI.",
+    ),
+    CustodyReason.TOKEN_REMOVED: (
+        "{detail} 所在的密码设备已被移除。请接回后再试。",
+        "The token of {detail} is gone. Put it back and try again.",
+    ),
+    CustodyReason.TOKEN_FAILED: (
+        "{detail} 所在的密码设备出错。请查看其日志后再试。",
+        "The token of {detail} failed. Look into its log, then try again.",
+    ),
+    CustodyReason.MECHANISM_MISSING: (
+        "密码设备不支持 {detail} 所需的算法或用途。请换用其他设备或重新生成密钥。",
+        "The token cannot do what {detail} needs. Use another token, or make a new key.",
+    ),
+    CustodyReason.SESSION_LOST: (
+        "与 {detail} 所在设备的会话已中断。请再试一次。",
+        "The session with the token of {detail} was lost. Try again.",
+    ),
+    CustodyReason.LOGIN_TAKEN: (
+        "本进程的其他部分已登录 {detail} 所在的设备。请只在一处使用。",
+        "Another part of this process is logged in to the token of {detail}. Use it from one place only.",
+    ),
+    CustodyReason.FORKED: (
+        "无法使用 {detail}：本进程由正在使用该设备的进程派生。请作为新程序启动。",
+        "Cannot use {detail}: this process was forked from one that uses the token. Start it as a new program.",
+    ),
+    CustodyReason.PIN_MISSING: (
+        "没有 {detail} 所在设备的 PIN。请设置 PERMIT_PKCS11_PIN_FILE。",
+        "There is no PIN for the token of {detail}. Set PERMIT_PKCS11_PIN_FILE.",
+    ),
+    CustodyReason.WRONG_PIN: (
+        "{detail} 所在的设备拒绝该 PIN。请先更正再试，多次错误会锁定设备。",
+        "The token of {detail} refuses the PIN. Correct it before trying again: a token locks after a few.",
+    ),
+    CustodyReason.PIN_LOCKED: (
+        "{detail} 所在设备的 PIN 已锁定。须由安全官重新设置。",
+        "The token of {detail} takes no PIN. Its security officer must set a new one.",
+    ),
+    CustodyReason.NOT_EXTRACTABLE: (
+        "密钥 {detail} 不能离开密码设备。",
+        "Key {detail} never leaves its token.",
+    ),
+    CustodyReason.UNPROTECTED: (
+        "密钥 {detail} 曾在设备之外，或可被导出。请在设备内重新生成并销毁此密钥。",
+        "Key {detail} was outside of its token or may leave it. Make a new one inside, and destroy this one.",
+    ),
+    CustodyReason.WORKER_LOST: (
+        "使用 {detail} 的签名进程意外结束。请查明原因后再试。",
+        "The process that signs with {detail} ended. Find out why, then try again.",
+    ),
+    CustodyReason.TIMED_OUT: (
+        "{detail} 所在的设备没有及时应答。请检查设备后再试。",
+        "The token of {detail} did not answer in time. Check it, then try again.",
+    ),
+}
+
+_WARNINGS: Mapping[CustodyWarning, tuple[str, str]] = {
+    CustodyWarning.KEYS_ON_DISK: (
+        "警告：私钥以文件形式存放在本机磁盘上。获得文件和口令的人即可签名；正式使用请改用密码设备（pkcs11:）。",
+        "Warning: private keys are kept in files on this disk. Whoever copies them and learns the passphrase can sign; "
+        "use a token (pkcs11:) for real permits.",
     ),
 }
 
@@ -163,6 +256,8 @@ def message(reason: Reason, language: str, **values: object) -> str:
             texts = _AUTHORITY[reason]
         case CustodyReason():
             texts = _CUSTODY[reason]
+        case CustodyWarning():
+            texts = _WARNINGS[reason]
         case Text():
             texts = _TEXTS[reason]
     return texts[LANGUAGES.index(language)].format(**values)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -20,9 +20,22 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
 
 from .. import der
+from ..algorithms import ecdsa
 from ..errors import DecodeError
-from ..files import PRIVATE, read_regular, write_new
-from . import CardKeys, CardMasterKey, CustodyError, CustodyReason
+from ..files import PRIVATE, read_regular, sync_directory, write_new
+from . import (
+    LABEL_DEK,
+    LABEL_ENC,
+    LABEL_MAC,
+    SELF_TEST,
+    SERIAL_SIZE,
+    CardKeys,
+    CardMasterKey,
+    CustodyError,
+    CustodyReason,
+    KeyInfo,
+    KeyKind,
+)
 
 SCHEME = "file"
 MAX_FILE = 4096
@@ -75,8 +88,8 @@ class SoftwareCustody:
     def __repr__(self) -> str:
         return f"SoftwareCustody({self._directory!r})"
 
-    def generate(self, uri: str, curve: ec.EllipticCurve) -> ec.EllipticCurvePrivateKey:
-        """Make a key pair and keep it under `uri`."""
+    def generate(self, uri: str, curve: ec.EllipticCurve, *, purpose: str = "") -> ec.EllipticCurvePrivateKey:
+        """Make a key pair and keep it under `uri`. A PKCS#8 file has no room for `purpose`: the registry keeps it."""
         key = ec.generate_private_key(curve)
         plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         self._write(uri, self._encrypt_pkcs8(plain))
@@ -92,6 +105,54 @@ class SoftwareCustody:
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise CustodyError("not an elliptic-curve key", reason=CustodyReason.DAMAGED, uri=uri)
         return key
+
+    def public_key(self, uri: str) -> ec.EllipticCurvePublicKey:
+        """The public half of the key pair under `uri`."""
+        return self.private_key(uri).public_key()
+
+    def self_test(self, uri: str) -> None:
+        """Open what lies under `uri`; of a key pair, also verify a signature."""
+        if self._read(uri).startswith(_MAGIC):
+            self._open(uri)
+            return
+        key = self.private_key(uri)
+        message = SELF_TEST + self._random(16)
+        try:
+            key.public_key().verify(key.sign(message, ecdsa(key)), message, ecdsa(key))
+        except InvalidSignature:
+            raise CustodyError(
+                f"key {uri} signs wrongly; do not use it", reason=CustodyReason.SELF_TEST_FAILED, uri=uri
+            ) from None
+
+    def destroy(self, uri: str) -> None:
+        """Overwrite and remove the file. A disk may keep old blocks: the passphrase is what protects those."""
+        size = len(self._read(uri))
+        path = self._path(uri)
+        with open(path, "r+b", buffering=0) as stream:
+            stream.write(self._random(size))
+            os.fsync(stream.fileno())
+        os.unlink(path)
+        sync_directory(self._directory)
+        if os.path.lexists(path):
+            raise CustodyError(f"key {uri} is still there", reason=CustodyReason.STILL_THERE, uri=uri)
+
+    def keys(self) -> tuple[KeyInfo, ...]:
+        """The key files, told apart by their first bytes; none is opened."""
+        found = []
+        for name in sorted(os.listdir(self._directory)):
+            try:
+                raw = self._read(f"{SCHEME}:{name}")
+            except CustodyError:
+                raw = b""
+            # The container seals 32 bytes of a master key, or three keys of 16, 24 or 32; GCM hides no length.
+            sealed = len(raw) - _HEADER - _NONCE - 16
+            kind = None
+            if raw.startswith(_MAGIC):
+                kind = KeyKind.CARD_MASTER_KEY if sealed == 32 else KeyKind.CARD_KEYS
+            elif raw.startswith(b"\x30"):
+                kind = KeyKind.KEY_PAIR
+            found.append(KeyInfo(uri=f"{SCHEME}:{name}", kind=kind, purpose="", curve="", in_hardware=False))
+        return tuple(found)
 
     def generate_card_master_key(self, uri: str) -> CardMasterKey:
         """Make an AES-256 card master key and keep it under `uri`."""
@@ -216,12 +277,12 @@ class SoftwareCardMasterKey:
 
     def diversify(self, serial: bytes) -> CardKeys:
         """SP 800-108r1 §4.1, counter mode over AES-CMAC: [i]₃₂ ‖ label ‖ 00 ‖ serial ‖ [128]₃₂, a label per key."""
-        if len(serial) != 10:
+        if len(serial) != SERIAL_SIZE:
             raise ValueError("a card serial has 10 bytes")
         return CardKeys(
-            enc=self._derive(b"SCP03 ENC", serial),
-            mac=self._derive(b"SCP03 MAC", serial),
-            dek=self._derive(b"SCP03 DEK", serial),
+            enc=self._derive(LABEL_ENC, serial),
+            mac=self._derive(LABEL_MAC, serial),
+            dek=self._derive(LABEL_DEK, serial),
         )
 
     def _derive(self, label: bytes, context: bytes) -> bytes:
