@@ -122,6 +122,7 @@ def _check(arguments: argparse.Namespace, style: Style, now: Callable[[], dateti
 def _watch(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
     from card_profiles.readers.monitor import CardChange, watch
 
+    from . import opening
     from .read_failed import ReadFailed
     from .texts import LABELS
 
@@ -129,6 +130,8 @@ def _watch(arguments: argparse.Namespace, style: Style, now: Callable[[], dateti
     left = arguments.count
     _note(style.say(LABELS["waiting"]))
     for event in watch():
+        if event.change is CardChange.SERVICE_LOST:
+            _tell_failure(opening.no_service(), style, json=False)
         if event.change is not CardChange.INSERTED or (arguments.reader or "") not in event.reader:
             continue
         try:
@@ -328,17 +331,27 @@ def _write_outputs(checked: Checked, arguments: argparse.Namespace, style: Style
     from .texts import LABELS
     from .verdict import Outcome
 
+    def write(path: str, label: str, content: bytes) -> None:
+        try:
+            replace(path, content, mode=PRIVATE)
+        except OSError as error:  # the verdict stands
+            _note(f"{style.say(LABELS['not_written'])}{path}: {error.strerror}")
+        else:
+            _note(style.say(LABELS[label]) + path)
+
     if arguments.evidence is not None:
         from . import evidence as codec
 
-        replace(arguments.evidence, codec.encode(checked.evidence), mode=PRIVATE)
-        _note(style.say(LABELS["evidence_written"]) + arguments.evidence)
+        write(arguments.evidence, "evidence_written", codec.encode(checked.evidence))
     genuine = any(step.number == "9a" and step.outcome is Outcome.PASSED for step in checked.verdict.steps)
     if arguments.photo is not None and genuine and checked.verdict.genuine.good:
         from card_profiles.lds import dg2
+        from keys.errors import DecodeError
 
-        replace(arguments.photo, dg2.decode(checked.evidence.portrait).image, mode=PRIVATE)
-        _note(style.say(LABELS["photo_written"]) + arguments.photo)
+        try:
+            write(arguments.photo, "photo_written", dg2.decode(checked.evidence.portrait).image)
+        except DecodeError as error:  # signed as it is, and yet no picture that we can show
+            _note(f"{style.say(LABELS['not_written'])}{arguments.photo}: {error}")
 
 
 if __name__ == "__main__":

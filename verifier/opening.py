@@ -63,15 +63,16 @@ def _reasons() -> Iterator[None]:
     try:
         yield
     except TransportFailed as error:
-        reason = TRANSPORT_REASONS[error.fault]
-        if reason is Reason.NO_READER_SERVICE and not _equipped():
-            reason = Reason.READER_SUPPORT_MISSING
-        raise ReadFailed(reason, _NUMBER, str(error)) from error
+        if error.fault is TransportFault.NO_SERVICE:
+            raise no_service(str(error)) from error
+        raise ReadFailed(TRANSPORT_REASONS[error.fault], _NUMBER, str(error)) from error
     except Misuse as error:
         raise ReadFailed(Reason.READER_AMBIGUOUS, _NUMBER, str(error)) from error
 
 
-def _equipped() -> bool:
+def no_service(detail: str = "") -> ReadFailed:
+    """Why no PC/SC service answers: it does not run, or this machine has no support for it."""
     from importlib.util import find_spec
 
-    return find_spec("smartcard") is not None
+    equipped = find_spec("smartcard") is not None
+    return ReadFailed(Reason.NO_READER_SERVICE if equipped else Reason.READER_SUPPORT_MISSING, _NUMBER, detail)

@@ -342,5 +342,6 @@ LABELS: dict[str, Text] = {
     "empty": ("无卡", "empty"),
     "photo_written": ("照片已保存: ", "Portrait written: "),
     "evidence_written": ("证据已保存: ", "Evidence written: "),
+    "not_written": ("未能保存: ", "Could not be written: "),
     "watermark_kept": ("时钟水位未能保存: ", "The clock watermark could not be saved: "),
 }

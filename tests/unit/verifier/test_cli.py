@@ -125,6 +125,12 @@ def test_photo_evidence_and_replay(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run("replay", "--evidence", str(evidence), "--then", *trust, now=later) == 0
 
 
+def test_outputs_that_cannot_be_written_leave_the_verdict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nowhere = str(tmp_path / "nowhere" / "file")
+    assert check(tmp_path, "--photo", nowhere, "--evidence", nowhere) == 0
+    assert capsys.readouterr().err.count(nowhere) == 2
+
+
 def test_a_false_portrait_is_not_written(tmp_path: Path) -> None:
     other = issue(person=replace(PERMIT.person, portrait_shade=20))
     state = PERMIT.card_state()
@@ -310,7 +316,9 @@ def test_watch_checks_each_card_and_survives_failures(
     monkeypatch.setattr(pcsc, "connect", connect)
     usual = ("watch", "--sector", "health", "--can", CAN, "--trust", str(tmp_path / "trust"), "--reader", "A")
     assert run(*usual, "--json", "--count", "3") == 0
-    trees = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    captured = capsys.readouterr()
+    assert REASONS[Reason.NO_READER_SERVICE][1] in captured.err
+    trees = [json.loads(line) for line in captured.out.splitlines()]
     assert [tree["exit_code"] for tree in trees] == [0, 2, 0]
     assert trees[1]["reasons"] == [Reason.CARD_REMOVED]
 
