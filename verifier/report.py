@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from card_profiles.entitlements.catalogue import Sector
-
 from .read_failed import ReadFailed
 from .reason import Reason
 from .texts import FACETS, LABELS, OUTCOMES, REASONS, STEPS, Language, Text, text
@@ -60,8 +58,13 @@ def human(verdict: Verdict, style: Style, effort: Effort | None) -> str:
         name = " / ".join(part for part in (holder.name_native, holder.name_latin) if part)
         permit_class = f"{say(LABELS['class'])} {holder.permit_class}"
         lines.append(f"    {name}  {holder.number}  {holder.birth_date.isoformat()}  {permit_class}")
+    if verdict.valid_until is not None and verdict.genuine.good:
+        lines.append(f"    {say(LABELS['endorsed'])} {verdict.valid_until.date().isoformat()}")
     for name in FACETS:
-        lines += _facet(name, getattr(verdict, name), style)
+        title = say(FACETS[name])
+        if name == "entitled":
+            title = f"{title} ({say((verdict.sector.zh, verdict.sector.en))})"
+        lines += _facet(title, getattr(verdict, name), style)
         if name == "entitled":
             lines += [_service(service, style) for service in verdict.services]
     lines += _ages(verdict, style)
@@ -80,13 +83,8 @@ def failure(failed: ReadFailed, style: Style) -> str:
     return f"{style.mark(Outcome.FAILED)} {style.say(REASONS[failed.reason])}"
 
 
-def sector_name(sector: Sector, language: Language) -> str:
-    """The name of a sector."""
-    return sector.zh if language is Language.ZH else sector.en
-
-
-def _facet(name: str, facet: Facet, style: Style) -> list[str]:
-    head = f"{style.mark(facet.outcome)} {style.say(FACETS[name])}: {style.say(OUTCOMES[facet.outcome])}"
+def _facet(title: str, facet: Facet, style: Style) -> list[str]:
+    head = f"{style.mark(facet.outcome)} {title}: {style.say(OUTCOMES[facet.outcome])}"
     # What the services say themselves is not said twice.
     told = {Reason.SERVICE_EXPIRED, Reason.SERVICE_NOT_IN_CATALOGUE, Reason.SERVICE_OF_OTHER_SECTOR}
     reasons = [reason for reason in facet.reasons if reason not in told]

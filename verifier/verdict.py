@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import IntEnum, StrEnum
 
+from card_profiles.entitlements.catalogue import Sector
+
 from .reason import Blame, Reason, blame
 
 
@@ -118,7 +120,7 @@ class CheckFailed(Exception):
 class Verdict:
     """The whole report. Look at it, or call `require`, which raises: a failed check cannot be overlooked."""
 
-    sector: str
+    sector: Sector
     at: datetime
     genuine: Facet
     current: Facet

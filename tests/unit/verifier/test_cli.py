@@ -57,7 +57,17 @@ def test_accepted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check(tmp_path) == 0
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    for part in ("[+] ACCEPTED", "genuine", "current", "entitled", "data age", "陈晓梅", "RP0402137", "13 commands"):
+    for part in (
+        "[+] ACCEPTED",
+        "genuine",
+        "current",
+        "entitled (Health)",
+        "data age",
+        "endorsed until 2027-03-28",
+        "陈晓梅",
+        "RP0402137",
+        "13 commands",
+    ):
         assert part in out
     assert "[+] H01 Health record (resident >= 6 months) until 2027-05-20" in out
     assert "[x] H03" in out

@@ -202,7 +202,7 @@ def facet(outcome: Outcome, *reasons: Reason) -> Facet:
 )
 def test_exit_codes(genuine: Facet, age: Facet, code: ExitCode) -> None:
     verdict = Verdict(
-        sector="health",
+        sector=Sector.HEALTH,
         at=NOW,
         genuine=genuine,
         current=facet(Outcome.PASSED),
