@@ -1,1 +1,1 @@
-"""What an authority publishes for its counters: a TUF repository of plain files, and a master list for other readers."""
+"""What an authority publishes: a TUF repository of plain files for its counters, a master list for other readers."""

@@ -17,10 +17,11 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from ..errors import DecodeError
 from ..files import read_regular
+from ..trust import MAX_CATALOGUE, MAX_CRL
 from . import layout
 
 _NOT_FOUND = 404
-_MAX_FILE = max(layout.MAX_TARGETS, layout.MAX_CRL, layout.MAX_CATALOGUE, layout.MAX_MASTER_LIST)
+_MAX_FILE = max(layout.MAX_TARGETS, MAX_CRL, MAX_CATALOGUE, layout.MAX_MASTER_LIST)
 
 
 class DirectoryFetcher(FetcherInterface):
@@ -67,9 +68,7 @@ class TrackingFetcher(FetcherInterface):
             raise DownloadError(f"{self.last}: {type(error).__name__}") from error
 
 
-def updater(
-    *, cache: str, anchor: bytes, fetcher: FetcherInterface, now: datetime, base: str = ""
-) -> Updater:
+def updater(*, cache: str, anchor: bytes, fetcher: FetcherInterface, now: datetime, base: str = "") -> Updater:
     """A client that trusts `anchor` (root metadata), keeps its metadata in `cache`, and takes it to be `now`.
 
     Every run starts at the anchor and climbs the roots in the cache again: a root is never believed for lying there.

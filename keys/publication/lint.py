@@ -109,9 +109,7 @@ def _vanished(new: Targets, previous: Targets, now: datetime) -> Iterator[Findin
             yield Finding(rule=Rule.VANISHED, target=name)
 
 
-def _status(
-    new: Targets, previous: Targets, signers: Mapping[bytes, list[bytes]], now: datetime
-) -> Iterator[Finding]:
+def _status(new: Targets, previous: Targets, signers: Mapping[bytes, list[bytes]], now: datetime) -> Iterator[Finding]:
     for name, raw in new.items():
         if kind_of(name) is not Kind.STATUS:
             continue

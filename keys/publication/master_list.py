@@ -46,7 +46,7 @@ def build(
 
 
 def verify(raw: bytes) -> tuple[tuple[bytes, ...], cms.Verified]:
-    """The certificates of a master list whose signature holds, and by what: the signer's chain is the caller's to check.
+    """The certificates of a master list whose signature holds, and by what; the signer's chain is the caller's.
 
     `DecodeError` for another form, `SignatureError` for a signature that does not hold.
     """

@@ -1,4 +1,4 @@
-"""Root metadata: which keys speak for the repository. Drafted here, signed offline one key at a time, then put in place.
+"""Root metadata: which keys speak for the repository. Drafted here, signed offline key by key, then put in place.
 
     draft ──► carried to each root key ──► add_signature ──► … ──► require_complete ──► published
 
@@ -77,7 +77,7 @@ def key_identifier(key: ec.EllipticCurvePublicKey) -> str:
 def draft(
     roles: Mapping[Role, RoleKeys], *, previous: bytes | None, now: datetime, period: timedelta = PERIODS[Role.ROOT]
 ) -> bytes:
-    """Unsigned root metadata with these `roles` (all four), to follow `previous` (root metadata, None for the first)."""
+    """Unsigned root metadata with these `roles` (all four), to follow `previous` (a root; None before the first)."""
     if set(roles) != set(Role):
         raise ValueError("a root names the keys of all four roles")
     root = Root(

@@ -1,0 +1,375 @@
+"""Status of every card, in shards of 2^18: indices drawn at random, statuses that only get worse, lists signed anew.
+
+A SQLite file in the authority's home (WAL, synchronous=FULL). What must never happen is forbidden by the database
+itself, not only by the code above it: no status leaves INVALID, no entry disappears, no index is given out twice.
+
+A backup brings an older file back. Its statuses are then merged with the lists as published and never go below them;
+and because nobody can tell which indices were given out since (a valid card leaves no trace in a list), a shard whose
+published list is newer than the file knows is closed: no index in it is given out any more, a fresh shard is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from . import status_list
+from .envelopes import cose
+from .status_list import SHARD_ENTRIES, Status, StatusList
+
+FILE_NAME = "status.db"
+_TRIES = 64
+
+_SCHEMA = """
+CREATE TABLE shards (
+    number INTEGER PRIMARY KEY CHECK (number >= 0),
+    size INTEGER NOT NULL CHECK (size > 0 AND size % 4 = 0),
+    given BLOB NOT NULL,
+    free INTEGER NOT NULL CHECK (free >= 0),
+    open INTEGER NOT NULL DEFAULT 1,
+    revision INTEGER NOT NULL DEFAULT 1,
+    signed_revision INTEGER NOT NULL DEFAULT 0,
+    iat INTEGER NOT NULL DEFAULT 0,
+    exp INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE statuses (
+    shard INTEGER NOT NULL REFERENCES shards,
+    entry INTEGER NOT NULL CHECK (entry >= 0),
+    status INTEGER NOT NULL CHECK (status IN (0, 1, 2)),
+    PRIMARY KEY (shard, entry)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER invalid_for_good BEFORE UPDATE ON statuses WHEN OLD.status = 1 AND NEW.status <> 1
+    BEGIN SELECT RAISE(ABORT, 'a status left INVALID'); END;
+CREATE TRIGGER no_entry_disappears BEFORE DELETE ON statuses
+    BEGIN SELECT RAISE(ABORT, 'a status disappeared'); END;
+CREATE TRIGGER no_shard_disappears BEFORE DELETE ON shards
+    BEGIN SELECT RAISE(ABORT, 'a shard disappeared'); END;
+"""
+
+
+class ShardReason(StrEnum):
+    """Why the store refuses."""
+
+    FINAL = "final"
+    """A status would leave INVALID."""
+    UNKNOWN = "unknown"
+    """There is no such shard, or no such index in it."""
+    CLOCK = "clock"
+    """The clock stands before what was signed last."""
+    DAMAGED = "damaged"
+
+
+class ShardError(Exception):
+    """The store refuses, for `reason`."""
+
+    def __init__(self, message: str, *, reason: ShardReason) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a card's status stands: what its MobileSecurityObject names."""
+
+    uri: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absorbed:
+    """What a published list taught the store."""
+
+    raised: int
+    """Statuses that were worse in the list."""
+    closed: bool
+    """The list is newer than the store knows: a backup was restored, and the shard gives out no more indices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSigner:
+    """The status signer: how a list is signed, and the public key that it must verify under before it leaves."""
+
+    kid: bytes
+    sign: cose.RawSign
+    public_key: ec.EllipticCurvePublicKey
+
+
+class ShardStore:
+    """The statuses of all cards of an authority.
+
+    `uri` is that of one shard, ending in its number: the others lie beside it. `size` is for new shards.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        uri: str,
+        random: Callable[[int], bytes] = os.urandom,
+        size: int = SHARD_ENTRIES,
+    ) -> None:
+        self._base, _, number = uri.rpartition("/")
+        self._first = int(number) if number.isascii() and number.isdigit() else 1
+        self._random, self._size = random, size
+        self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise ShardError(f"{path}: {error}", reason=ShardReason.DAMAGED) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> ShardStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- indices ---------------------------------------------------------------------------------------------------
+
+    def allocate(self) -> Place:
+        """A place for a new card, drawn at random among the free ones of the open shard; durable when this returns."""
+        with self._transaction():
+            row = self._database.execute(
+                "SELECT number, size, given, free FROM shards WHERE open AND free > 0 ORDER BY number LIMIT 1"
+            ).fetchone()
+            number, size, given, free = row or self._open_shard()
+            bits = bytearray(given)
+            index = self._draw(bits, size, free)
+            bits[index >> 3] |= 1 << (index & 7)
+            self._database.execute(
+                "UPDATE shards SET given = ?, free = free - 1 WHERE number = ?", (bytes(bits), number)
+            )
+        return Place(uri=self.uri(number), index=index)
+
+    def mark_given(self, places: Iterable[Place]) -> None:
+        """Take indices out of the draw that cards carry already, as the issuance records know them."""
+        with self._transaction():
+            for place in places:
+                number, size = self._shard(place)
+                given = bytearray(
+                    self._database.execute("SELECT given FROM shards WHERE number = ?", (number,)).fetchone()[0]
+                )
+                given[place.index >> 3] |= 1 << (place.index & 7)
+                self._database.execute(
+                    "UPDATE shards SET given = ?, free = ? WHERE number = ?",
+                    (bytes(given), size - int.from_bytes(given).bit_count(), number),
+                )
+
+    # --- statuses --------------------------------------------------------------------------------------------------
+
+    def set(self, changes: Mapping[Place, Status]) -> None:
+        """Set statuses, all or none; ShardError FINAL or UNKNOWN."""
+        with self._transaction():
+            for place, status in changes.items():
+                number, _ = self._shard(place)
+                known = self._status(number, place.index)
+                if known is Status.INVALID and status is not Status.INVALID:
+                    raise ShardError(f"{place.uri} {place.index} is INVALID for good", reason=ShardReason.FINAL)
+                if known is not status:
+                    self._write(number, {place.index: status})
+
+    def status(self, place: Place) -> Status:
+        """The status of one card; ShardError UNKNOWN."""
+        return self._status(self._shard(place)[0], place.index)
+
+    def absorb(self, published: StatusList) -> Absorbed:
+        """Merge a verified list as published: nothing here may stay better than it. Opens the shard if it is new."""
+        number = self._number(published.uri)
+        with self._transaction():
+            row = self._database.execute("SELECT size, iat FROM shards WHERE number = ?", (number,)).fetchone()
+            if row is None:
+                self._open_shard(number, len(published))
+                row = (len(published), 0)
+            size, iat = row
+            if size != len(published):
+                raise ShardError(f"{published.uri} has {len(published)} entries", reason=ShardReason.DAMAGED)
+            # INVALID outweighs everything. SUSPENDED outweighs VALID only in a list newer than what we know: else a
+            # suspension lifted since would come back.
+            newer = int(published.iat.timestamp()) > iat
+            worse = {
+                index: status
+                for index, status in _entries(published)
+                if (known := self._status(number, index)) is not status
+                and (status is Status.INVALID or (newer and known is Status.VALID))
+            }
+            self._write(number, worse)
+            if newer:
+                self._database.execute(
+                    "UPDATE shards SET open = 0, iat = ?, revision = revision + 1 WHERE number = ?",
+                    (int(published.iat.timestamp()), number),
+                )
+        return Absorbed(raised=len(worse), closed=newer)
+
+    # --- lists -----------------------------------------------------------------------------------------------------
+
+    def uri(self, number: int) -> str:
+        """The URI of a shard."""
+        return f"{self._base}/{number}"
+
+    def shards(self) -> tuple[int, ...]:
+        """The numbers of all shards."""
+        return tuple(number for (number,) in self._database.execute("SELECT number FROM shards ORDER BY number"))
+
+    def due(self, *, now: datetime, renew: timedelta) -> tuple[int, ...]:
+        """Shards that must be signed: changed since they were, or expiring within `renew`."""
+        rows = self._database.execute(
+            "SELECT number FROM shards WHERE revision <> signed_revision OR exp <= ? ORDER BY number",
+            (int((now + renew).timestamp()),),
+        )
+        return tuple(number for (number,) in rows)
+
+    def sign(
+        self, number: int, *, signer: ListSigner, now: datetime, life: timedelta, ttl: timedelta
+    ) -> tuple[bytes, Callable[[], None]]:
+        """The signed list of a shard, verified; and what to call once it is durably in its place.
+
+        Killed in between, the shard is still due. That it is about to be signed is noted first, so that the list, when
+        it is seen again, is not taken for one that a backup has forgotten. ShardError CLOCK when `now` is before the
+        last signature.
+        """
+        size, iat, revision = self._database.execute(
+            "SELECT size, iat, revision FROM shards WHERE number = ?", (number,)
+        ).fetchone()
+        if int(now.timestamp()) < iat:
+            raise ShardError("the clock is behind the list signed last", reason=ShardReason.CLOCK)
+        self._database.execute("UPDATE shards SET iat = ? WHERE number = ?", (int(now.timestamp()), number))
+        entries = {
+            index: Status(status)
+            for index, status in self._database.execute(
+                "SELECT entry, status FROM statuses WHERE shard = ? AND status <> 0", (number,)
+            )
+        }
+        raw = status_list.build(
+            entries,
+            uri=self.uri(number),
+            iat=now,
+            exp=now + life,
+            ttl=int(ttl.total_seconds()),
+            aggregation_uri=self._base,
+            kid=signer.kid,
+            sign=signer.sign,
+            size=size,
+        )
+        verified = status_list.verify(raw, signer.public_key, self.uri(number))
+        if dict(_entries(verified)) != entries:
+            raise ShardError("the list signed is not the list meant", reason=ShardReason.DAMAGED)
+
+        def done() -> None:
+            self._database.execute(
+                "UPDATE shards SET signed_revision = ?, exp = ? WHERE number = ? AND iat = ?",
+                (revision, int(verified.exp.timestamp()), number, int(verified.iat.timestamp())),
+            )
+
+        return raw, done
+
+    # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        with self._transaction():
+            if self._database.execute("PRAGMA user_version").fetchone()[0] == 0:
+                for statement in _statements(_SCHEMA):
+                    self._database.execute(statement)
+                self._database.execute("PRAGMA user_version = 1")
+
+    def _open_shard(self, number: int | None = None, size: int | None = None) -> tuple[int, int, bytes, int]:
+        if number is None:
+            (last,) = self._database.execute("SELECT max(number) FROM shards").fetchone()
+            number = self._first if last is None else last + 1
+        size = size or self._size
+        given = bytes((size + 7) // 8)
+        self._database.execute(
+            "INSERT INTO shards (number, size, given, free) VALUES (?, ?, ?, ?)", (number, size, given, size)
+        )
+        return number, size, given, size
+
+    def _draw(self, given: bytearray, size: int, free: int) -> int:
+        """One of the free indices, each as likely as any other."""
+        for _ in range(_TRIES):
+            index = self._below(size)
+            if not given[index >> 3] >> (index & 7) & 1:
+                return index
+        nth = self._below(free)
+        for index in range(size):
+            if not given[index >> 3] >> (index & 7) & 1:
+                if nth == 0:
+                    return index
+                nth -= 1
+        raise ShardError("the shard counts its free places wrongly", reason=ShardReason.DAMAGED)
+
+    def _below(self, limit: int) -> int:
+        """A random number below `limit`, without bias."""
+        bits = (limit - 1).bit_length()
+        while True:
+            value = int.from_bytes(self._random((bits + 7) // 8 or 1)) & ((1 << bits) - 1)
+            if value < limit:
+                return value
+
+    def _shard(self, place: Place) -> tuple[int, int]:
+        number = self._number(place.uri)
+        row = self._database.execute("SELECT size FROM shards WHERE number = ?", (number,)).fetchone()
+        if row is None or not 0 <= place.index < row[0]:
+            raise ShardError(f"no status {place.index} of {place.uri}", reason=ShardReason.UNKNOWN)
+        return number, row[0]
+
+    def _number(self, uri: str) -> int:
+        base, _, number = uri.rpartition("/")
+        if base != self._base or not (number.isascii() and number.isdigit()) or str(int(number)) != number:
+            raise ShardError(f"{uri} is no shard of {self._base}", reason=ShardReason.UNKNOWN)
+        return int(number)
+
+    def _status(self, number: int, index: int) -> Status:
+        row = self._database.execute(
+            "SELECT status FROM statuses WHERE shard = ? AND entry = ?", (number, index)
+        ).fetchone()
+        return Status(row[0]) if row else Status.VALID
+
+    def _write(self, number: int, statuses: Mapping[int, Status]) -> None:
+        if not statuses:
+            return
+        self._database.executemany(
+            "INSERT INTO statuses VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET status = excluded.status",
+            ((number, index, int(status)) for index, status in statuses.items()),
+        )
+        self._database.execute("UPDATE shards SET revision = revision + 1 WHERE number = ?", (number,))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+def _entries(published: StatusList) -> Iterator[tuple[int, Status]]:
+    """Every entry that is not VALID: few among 262,144, so whole bytes of zeros are passed over."""
+    for place, octet in enumerate(published.statuses):
+        if octet:
+            for index in range(4 * place, 4 * place + 4):
+                if (status := published.lookup(index)) is not Status.VALID:
+                    yield index, status
+
+
+def _statements(script: str) -> Iterator[str]:
+    """`executescript` commits first: statements one by one stay in the transaction."""
+    statement = ""
+    for line in script.splitlines():
+        statement += f"{line}\n"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
