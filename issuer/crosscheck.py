@@ -121,6 +121,9 @@ def _check_sod(openssl: _OpenSsl, candidate: Candidate, profile: CardProfile) ->
     if tag != 0x77 or header + length != len(raw):
         raise _refused("EF.SOD is not one template 77")
     content = openssl.verify_cms(raw[header:])
+    tag, length, header = tlv.header(content)
+    if tag != 0x30 or header + length != len(content):
+        raise _refused("the content of EF.SOD is not one SEQUENCE")
     for file in profile.identity.files:
         if file.content in (Content.SOD, Content.COM):
             continue

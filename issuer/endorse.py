@@ -318,6 +318,10 @@ def _write(
             writer.update(plan.switch(permit, encode_active(back)))
             raise
         meter.end()
+    except Refused as error:
+        if error.reason is not Refusal.READ_BACK:
+            raise
+        raise Refused(Refusal.NOT_ENDORSED, serial=serial.hex(), file=error.details["file"]) from error
     except (CardMisbehaved, DecodeError) as error:
         raise Refused(Refusal.CARD_FAILED, step=f"{step.kind} {step.file}", error=error, serial=serial.hex()) from error
 

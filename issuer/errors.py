@@ -79,6 +79,7 @@ class Refusal(StrEnum):
     # after writing
     CROSS_CHECK = "cross-check"
     READ_BACK = "read-back"
+    NOT_ENDORSED = "not-endorsed"
     SPOILED = "spoiled"
 
 
@@ -90,6 +91,7 @@ _EXIT = {
     Refusal.KEYS_LOCKED: ExitCode.KEYS_UNUSABLE,
     Refusal.KEYS_EXPIRED: ExitCode.KEYS_UNUSABLE,
     Refusal.TRUST_UNUSABLE: ExitCode.KEYS_UNUSABLE,
+    Refusal.NOT_ENDORSED: ExitCode.CARD_FAILED,
     Refusal.READ_BACK: ExitCode.CARD_SPOILED,
     Refusal.SPOILED: ExitCode.CARD_SPOILED,
 }

@@ -128,8 +128,10 @@ class SqliteJournal:
                     raise Refused(Refusal.JOURNAL_UNUSABLE, path=self._path, error="another database")
                 for statement in _SCHEMA:
                     self._database.execute(statement)
-        finally:
             self._database.execute("COMMIT")
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
 
     def close(self) -> None:
         """Checkpoints and closes."""

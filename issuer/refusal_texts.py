@@ -205,6 +205,11 @@ REFUSALS: dict[Refusal, Text] = {
         "Reading back differs ({file}): card {serial} was not activated; run the same command again, "
         "and if it stays so, void the card with `permit-issuer void`.",
     ),
+    Refusal.NOT_ENDORSED: (
+        "新签注读回不符（{file}）：卡 {serial} 仍保持原签注；请再次运行同一命令，仍不符则换发新卡。",
+        "The new endorsement does not read back ({file}): card {serial} keeps the old one; run the same command again, "
+        "and if it stays so, replace the card.",
+    ),
     Refusal.SPOILED: (
         "卡 {serial} 已作废（{why}），并记入日志：请销毁此卡，换空白卡再次运行同一命令。",
         "Card {serial} is void ({why}) and entered as such: destroy it, take a blank and run the same command again.",

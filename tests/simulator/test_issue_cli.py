@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from issuing import (
 )
 from PIL import Image
 
+from card_profiles.entitlements.catalogue import Sector
 from card_profiles.errors import TransportFailed, TransportFault
 from card_profiles.model import LifeCycle
 from card_profiles.protocols.scp03 import StaticKeys
@@ -509,3 +510,99 @@ def test_a_publication_that_was_cut_off_is_made_good_by_the_next_run(bench: Benc
         assert not card.revocation_due
     bench.put_card(old)
     assert not bench.check()
+
+
+# --- endorsing on the command line
+
+
+@pytest.fixture
+def issued(bench: Bench) -> Bench:
+    assert bench.issue("--can", CAN) == ExitCode.DONE
+    return bench
+
+
+def test_endorse(issued: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ("--until", "+1y", "--set", "all=+1y", "--set", "E01=none", "--set", "J01=2028-01-31", "--can", CAN)
+    before = issued.snapshot()
+    assert issued.endorse(*more, "--dry-run") == ExitCode.DONE
+    assert issued.snapshot() == before
+    capsys.readouterr()
+    assert issued.endorse(*more) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    assert "2027-11-21 → 2028-11-21" in shown
+    assert CAN not in shown
+    world = World(home=issued.home)
+    image = MemoryImage(issued.card_state())
+    services = {sector: world.check(image, sector=sector).services for sector in (Sector.HEALTH, Sector.EDUCATION)}
+    assert [(one.code, str(one.until)) for one in services[Sector.HEALTH]] == [("H01", "2028-11-21")]
+    assert services[Sector.EDUCATION] == ()
+
+
+def test_endorse_by_the_application(issued: Bench) -> None:
+    """The MRZ that opens the card follows from it, and its intervals count on from the last endorsement."""
+    issued.now += timedelta(days=20)
+    issued.application(applicant(permit_class=1, entitlements={"H01": "+1y", "H02": "+6m"}))
+    assert issued.endorse("--application", str(issued.folder / "application.json")) == ExitCode.DONE
+    world = World(home=issued.home, now=issued.now)
+    verdict = world.check(MemoryImage(issued.card_state()))
+    assert verdict.holder is not None
+    assert verdict.holder.permit_class == 1
+    assert [(one.code, str(one.until)) for one in verdict.services] == [("H01", "2028-11-21"), ("H02", "2028-05-21")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--until", "+1y"), Refusal.READ_CODE_MISSING),
+        (("--until", "+1y", "--can", "12"), Refusal.BAD_CAN),
+        (("--until", "+1y", "--can", "654321"), Refusal.WRONG_READ_CODE),
+        (("--until", "+1y", "--mrz", "nonsense"), Refusal.WRONG_READ_CODE),
+        (("--until", "soon", "--can", CAN), Refusal.BAD_DATE),
+        (("--until", "2026-01-01", "--can", CAN), Refusal.DATE_PAST),
+        (("--until", "+9y", "--can", CAN), Refusal.AFTER_EXPIRY),
+        (("--set", "H99=+1y", "--can", CAN), Refusal.UNKNOWN_SERVICE),
+        (("--set", "H01", "--can", CAN), Refusal.UNKNOWN_SERVICE),
+        (("--set", "H01=soon", "--can", CAN), Refusal.BAD_DATE),
+        (("--application", "/nowhere"), Refusal.NO_SUCH_FILE),
+    ],
+)
+def test_wrong_endorsements(
+    issued: Bench, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], reason: Refusal
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO())  # nobody to ask
+    before = issued.snapshot()
+    assert issued.endorse(*arguments) == ExitCode.REFUSED
+    assert issued.refused[0].reason is reason
+    assert issued.snapshot() == before
+
+
+def test_endorse_a_blank(bench: Bench) -> None:
+    assert bench.endorse("--until", "+1y", "--can", CAN) == ExitCode.REFUSED
+    assert bench.refused[0].reason is Refusal.NOT_PERSONALISED
+    assert bench.snapshot()[1] == ""
+
+
+# --- other cards and readers
+
+
+class ShortOnly(InProcessConnection):
+    """A card, or a reader, without extended length: its ATR says so, and it refuses what is longer."""
+
+    reader_name = "short"
+
+    @property
+    def atr(self) -> bytes:
+        return bytes.fromhex("3B80800101")
+
+    def transmit(self, command: bytes) -> bytes:
+        assert len(command) <= 261
+        return super().transmit(command)
+
+
+def test_short_apdus_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    from card_profiles.softcard.card import SoftCard
+
+    image = blank()
+    monkeypatch.setattr(pcsc, "connect", lambda name: ShortOnly(SoftCard(PROFILE, image)))
+    assert bench.issue("--reader", "short", "--can", CAN) == ExitCode.DONE
+    assert World(home=bench.home).check(image).accepted

@@ -279,7 +279,7 @@ def test_a_card_that_garbles_what_it_is_given(world: World, card: MemoryImage) -
     connection = InProcessConnection(Forgetful(PROFILE, card))
     with pytest.raises(Refused) as one:
         run(world, connection)
-    assert one.value.reason is Refusal.READ_BACK
+    assert one.value.reason is Refusal.NOT_ENDORSED
     assert active_of(card) == active
     assert world.check(card).accepted
     with world.desk() as desk:
@@ -287,3 +287,23 @@ def test_a_card_that_garbles_what_it_is_given(world: World, card: MemoryImage) -
         assert record is not None
         assert record.state is CardState.ACTIVATED
         assert EventKind.ENDORSED not in [event.kind for event in desk.journal.events(card.state.serial)]
+
+
+def test_a_card_that_garbles_after_the_switch(world: World, card: MemoryImage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last check is a counter's; when it fails, one more UPDATE BINARY brings the old endorsement back."""
+    from issuer import read_back
+
+    def fail(*_: object, serial: bytes, **__: object) -> None:
+        raise Refused(Refusal.READ_BACK, serial=serial.hex(), file="test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(read_back, "accept", fail)
+        with pytest.raises(Refused) as one:
+            run(world, power_up(card))
+    assert one.value.reason is Refusal.NOT_ENDORSED
+    active = decode_active(active_of(card))
+    assert (active.slot, active.update_counter) == (Slot.A, 3)
+    verdict = world.check(card)
+    assert verdict.accepted
+    assert verdict.valid_until is not None
+    assert verdict.valid_until.year == 2027
