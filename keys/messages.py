@@ -108,7 +108,8 @@ _CUSTODY: Mapping[CustodyReason, tuple[str, str]] = {
         "Cannot use {detail}: python-pkcs11 is missing. Run pip install 'residence-permit[hsm]'.",
     ),
     CustodyReason.MODULE_MISSING: (
-        "无法使用 {detail}：没有 PKCS#11 模块。请安装（SoftHSM：apt-get install softhsm2）或更正 PERMIT_PKCS11_MODULE。",
+        "无法使用 {detail}：缺少 PKCS#11 模块。请安装（SoftHSM：apt-get install softhsm2）"
+        "或更正 PERMIT_PKCS11_MODULE。",
         "Cannot use {detail}: there is no PKCS#11 module. Install it (SoftHSM: apt-get install softhsm2) or correct "
         "PERMIT_PKCS11_MODULE.",
     ),

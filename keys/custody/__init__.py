@@ -124,7 +124,7 @@ class Custody(Protocol):
     def destroy(self, uri: str) -> None:
         """Erase what lies under `uri` and look that it is gone; STILL_THERE when it is not."""
 
-    def keys(self) -> tuple[KeyInfo, ...]:
+    def inventory(self) -> tuple[KeyInfo, ...]:
         """What this custody holds, sorted by URI."""
 
     def private_key(self, uri: str) -> ec.EllipticCurvePrivateKey:
@@ -195,10 +195,10 @@ class CustodyByUri:
         """See `Custody`."""
         self._of(uri).destroy(uri)
 
-    def keys(self) -> tuple[KeyInfo, ...]:
+    def inventory(self) -> tuple[KeyInfo, ...]:
         """What all custodies hold that can be made here."""
         custodies = [self._custody(scheme) for scheme in sorted(self._makers)]
-        return tuple(info for custody in custodies for info in custody.keys())  # noqa: SIM118 - no mapping
+        return tuple(info for custody in custodies for info in custody.inventory())
 
     def generate_card_master_key(self, uri: str) -> CardMasterKey:
         """See `Custody`."""

@@ -36,6 +36,7 @@ from .token_key import Pkcs11PrivateKey, digest_of, verify_raw
 from .token_objects import (
     APPLICATION,
     SigningKey,
+    class_of,
     curve_name,
     exists,
     is_key,
@@ -166,11 +167,11 @@ class Pkcs11Custody:
                 )
             session.require_present(str(key))
 
-    def keys(self) -> tuple[KeyInfo, ...]:
-        """What lies on the tokens that this custody has opened; `token_keys` opens one by name."""
-        return tuple(info for label, serial in sorted(self._opened) for info in self.token_keys(label, serial))
+    def inventory(self) -> tuple[KeyInfo, ...]:
+        """What lies on the tokens that this custody has opened; `token_inventory` opens one by name."""
+        return tuple(info for label, serial in sorted(self._opened) for info in self.token_inventory(label, serial))
 
-    def token_keys(self, token: str, serial: str = "") -> tuple[KeyInfo, ...]:
+    def token_inventory(self, token: str, serial: str = "") -> tuple[KeyInfo, ...]:
         """What lies on the token of this label, sorted by URI; `kind` is None for a half pair or what is not ours."""
         from pkcs11 import Attribute
 
@@ -280,9 +281,7 @@ class Pkcs11Custody:
 
         found = self._find(session, key)
         mine = [
-            thing
-            for thing in found
-            if thing.object_class != ObjectClass.DATA and bytes(thing[Attribute.ID]) == identifier
+            thing for thing in found if class_of(thing) != ObjectClass.DATA and bytes(thing[Attribute.ID]) == identifier
         ]
         if len(mine) == len(found):
             return
@@ -305,7 +304,7 @@ class Pkcs11Custody:
         from pkcs11 import ObjectClass
 
         found = self._find(session, key)
-        wanted = [thing for thing in found if thing.object_class == ObjectClass[kind]]
+        wanted = [thing for thing in found if class_of(thing) == ObjectClass[kind]]
         if len(wanted) == 1:
             return wanted[0]
         if not found:
@@ -364,7 +363,7 @@ class Pkcs11Custody:
     def _kind(self, session: TokenSession, key: TokenUri) -> KeyKind | None:
         from pkcs11 import ObjectClass
 
-        classes = sorted(int(thing.object_class) for thing in self._find(session, key))
+        classes = sorted(int(class_of(thing)) for thing in self._find(session, key))
         shapes = {
             (ObjectClass.PUBLIC_KEY, ObjectClass.PRIVATE_KEY): KeyKind.KEY_PAIR,
             (ObjectClass.SECRET_KEY,): KeyKind.CARD_MASTER_KEY,
@@ -379,10 +378,10 @@ class Pkcs11Custody:
         purpose = curve = ""
         in_hardware = False
         for thing in self._find(session, key):
-            if thing.object_class in {ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY}:
+            if class_of(thing) in {ObjectClass.PRIVATE_KEY, ObjectClass.SECRET_KEY}:
                 purpose = bytes(thing[Attribute.ID]).partition(b"/")[0].decode("ascii", "replace")
                 in_hardware = is_protected(thing)
-            if thing.object_class == ObjectClass.PUBLIC_KEY and kind is KeyKind.KEY_PAIR:
+            if class_of(thing) == ObjectClass.PUBLIC_KEY and kind is KeyKind.KEY_PAIR:
                 curve = curve_name(thing)
         return KeyInfo(uri=str(key), kind=kind, purpose=purpose, curve=curve, in_hardware=in_hardware)
 

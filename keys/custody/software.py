@@ -136,7 +136,7 @@ class SoftwareCustody:
         if os.path.lexists(path):
             raise CustodyError(f"key {uri} is still there", reason=CustodyReason.STILL_THERE, uri=uri)
 
-    def keys(self) -> tuple[KeyInfo, ...]:
+    def inventory(self) -> tuple[KeyInfo, ...]:
         """The key files, told apart by their first bytes; none is opened."""
         found = []
         for name in sorted(os.listdir(self._directory)):

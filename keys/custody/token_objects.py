@@ -76,7 +76,7 @@ def is_protected(thing: Any) -> bool:
 
 
 def require_protected(thing: Any, key: TokenUri) -> None:
-    """`CustodyError`: UNPROTECTED for a key that was outside or may leave, MECHANISM_MISSING for one that cannot sign."""
+    """`CustodyError`: UNPROTECTED for a key that was outside or may leave, MECHANISM_MISSING if it cannot sign."""
     from pkcs11 import Attribute
 
     if not is_protected(thing):
@@ -93,20 +93,27 @@ def require_protected(thing: Any, key: TokenUri) -> None:
         )
 
 
+def class_of(thing: Any) -> int:
+    """CKA_CLASS. The attribute, since python-pkcs11 knows no class of its own for data objects."""
+    from pkcs11 import Attribute
+
+    return int(thing[Attribute.CLASS])
+
+
 def is_key(thing: Any) -> bool:
     """Whether an object is of a kind that a custody makes."""
     from pkcs11 import Attribute, ObjectClass
 
-    if thing.object_class == ObjectClass.DATA:
+    if class_of(thing) == ObjectClass.DATA:
         return bool(thing[Attribute.APPLICATION] == APPLICATION)
-    return thing.object_class in {ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY, ObjectClass.SECRET_KEY}
+    return class_of(thing) in {ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY, ObjectClass.SECRET_KEY}
 
 
 def secret_first(thing: Any) -> bool:
     """Sort key: public halves come last, so that what breaks off leaves no private key."""
     from pkcs11 import ObjectClass
 
-    return bool(thing.object_class == ObjectClass.PUBLIC_KEY)
+    return bool(class_of(thing) == ObjectClass.PUBLIC_KEY)
 
 
 def missing(key: TokenUri) -> CustodyError:
