@@ -1,7 +1,7 @@
 """The fewest commands and bytes that the protocols allow, computed from the standards and not from our code.
 
-A `Wire` is what crosses between reader and card. Every figure below is the size of an APDU with nothing to spare: the tags,
-lengths, MACs and paddings that ICAO Doc 9303-11 and GlobalPlatform Amendment D demand.
+A `Wire` is what crosses between reader and card. Every figure below is the size of an APDU with nothing to spare: the
+tags, lengths, MACs and paddings that ICAO Doc 9303-11 and GlobalPlatform Amendment D demand.
 """
 
 from __future__ import annotations
