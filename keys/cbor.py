@@ -2,8 +2,9 @@
 
 cbor2 decodes far more than we use, and each extra is a trap: it ignores trailing bytes (`loads`), turns tags 0, 1, 2,
 30, 35 … into rich Python objects, accepts non-shortest lengths, and its ``canonical=True`` is the length-first order of
-RFC 7049. So a small scanner walks the bytes first and admits only the subset below; cbor2, itself with everything
-optional switched off, then builds the values. Two readers must agree before a byte is believed.
+RFC 7049. So what it reads, with everything optional switched off, must be of the types below, and must encode to the
+very same bytes again: that proves shortest form and that nothing was left over. When it does not, a scanner walks the
+bytes and says where they leave the subset.
 
 The subset: unsigned and negative integers of 64 bits, byte and text strings, arrays, maps with integer or text keys,
 false, true, null, and the tags that the caller names. Refused: floats (no format of ours carries one, and NaN has no
@@ -15,6 +16,7 @@ item. The order of map keys is not checked: readers hash bytes as received, so n
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from io import BytesIO
 from typing import Any
 
@@ -29,6 +31,11 @@ _ARGUMENT_LENGTH = {24: 1, 25: 2, 26: 4, 27: 8}
 _SMALLEST = {1: 24, 2: 0x100, 4: 0x1_0000, 8: 0x1_0000_0000}
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _FALSE, _TRUE, _NULL = 0xF4, 0xF5, 0xF6
+_LEAVES = frozenset({int, bytes, str, bool, type(None)})
+_KEYS = frozenset({int, str})
+_KNOWN_TO_CBOR2 = frozenset(
+    {0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 43000, 52, 54, 100, 256, 258, 260, 261, 1004, 55799}
+)
 _SHARING = frozenset({25, 28, 29, 256})
 """String and value sharing. Never admitted, either way: cbor2 replaces a repeated text by a reference as soon as it
 *writes* a tag 256, so what comes out is not what went in."""
@@ -54,24 +61,56 @@ def decode(data: bytes, *, max_size: int, tags: frozenset[int] = frozenset(), pa
     if len(data) > max_size:
         raise DecodeError(f"{len(data)} bytes, at most {max_size} allowed", offset=offset + max_size, path=path)
     data = bytes(data)
-    end = _Scanner(data, tags, path, offset).item(0, 0)
-    if end != len(data):
-        raise DecodeError(f"{len(data) - end} bytes after the item", offset=offset + end, path=path)
     decoder = cbor2.CBORDecoder(
         BytesIO(data),
         max_depth=MAX_DEPTH,
         allow_indefinite=False,
         allow_duplicate_keys=False,
-        semantic_decoders={tag: _keep(tag) for tag in tags},
+        semantic_decoders=_decoders(tags),
     )
     try:
-        return decoder.decode()
-    except (cbor2.CBORError, ValueError, OverflowError) as error:
-        raise DecodeError(str(error) or type(error).__name__, offset=offset, path=path) from error
+        value = decoder.decode()
+        if _plain(value, tags, 0) and cbor2.dumps(value) == data:
+            return value
+    except (cbor2.CBORError, ValueError, OverflowError, MemoryError, RecursionError, TypeError):
+        pass
+    end = _Scanner(data, tags, path, offset).item(0, 0)
+    if end != len(data):
+        raise DecodeError(f"{len(data) - end} bytes after the item", offset=offset + end, path=path)
+    raise DecodeError("what is read is not what was written", offset=offset, path=path)
+
+
+@cache
+def _decoders(tags: frozenset[int]) -> dict[int, Callable[[Any, bool], Any]]:
+    """cbor2's own ideas of what a tag means are all taken away; those of the caller stay as they are written."""
+    return dict.fromkeys(_KNOWN_TO_CBOR2 - tags, _refuse) | {tag: _keep(tag) for tag in tags - _SHARING}
 
 
 def _keep(tag: int) -> Callable[[Any, bool], cbor2.CBORTag]:
     return lambda value, immutable: cbor2.CBORTag(tag, value)
+
+
+def _refuse(value: Any, immutable: bool) -> Any:
+    raise ValueError("a tag that has no place here")
+
+
+def _plain(value: Any, tags: frozenset[int], depth: int) -> bool:
+    """Whether `value` is made of the subset's types alone."""
+    kind = type(value)
+    if kind in _LEAVES:
+        return True
+    if depth == MAX_DEPTH:
+        return False
+    if kind is dict:
+        return all(type(key) in _KEYS and _plain(one, tags, depth + 1) for key, one in value.items())
+    if kind is list:
+        return all(_plain(one, tags, depth + 1) for one in value)
+    return (
+        kind is cbor2.CBORTag
+        and value.tag in tags
+        and value.tag not in _SHARING
+        and _plain(value.value, tags, depth + 1)
+    )
 
 
 class _Scanner:
