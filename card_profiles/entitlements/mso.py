@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from cbor2 import CBORTag
@@ -97,6 +99,7 @@ def encode_mso(mso: MobileSecurityObject) -> bytes:
     return cbor.encode(CBORTag(_EMBEDDED, cbor.encode(inner)))
 
 
+@lru_cache(maxsize=4)  # reader and verdict read the same bytes in turn; there is nothing personal in them
 def decode_mso(raw: bytes) -> MobileSecurityObject:
     """Read a payload made by `encode_mso`; any other member, digestID, form or order of times raises `DecodeError`."""
     path = "MobileSecurityObject"
@@ -147,10 +150,10 @@ def _typed(value: Any, kind: type, path: str) -> Any:
     return value
 
 
-def _digests(value: Any, path: str) -> dict[int, bytes]:
+def _digests(value: Any, path: str) -> Mapping[int, bytes]:
     if type(value) is not dict or value.keys() != DIGEST_IDS:
         raise DecodeError("must be a map of the digestIDs 3 to 12", path=path)
-    return {digest_id: _typed(value[digest_id], bytes, f"{path}/{digest_id}") for digest_id in sorted(value)}
+    return MappingProxyType({n: _typed(value[n], bytes, f"{path}/{n}") for n in sorted(value)})
 
 
 def _point(value: Any, path: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from keys.errors import DecodeError
 
@@ -47,6 +48,7 @@ def encode(tag: int, value: bytes) -> bytes:
     return encode_tag(tag) + encode_length(len(value)) + value
 
 
+@lru_cache(maxsize=256)
 def encode_tag(tag: int) -> bytes:
     """One to three bytes."""
     raw = tag.to_bytes(max(1, (tag.bit_length() + 7) // 8), "big")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from card_profiles.iso7816 import tlv
 from card_profiles.iso7816.tlv import Tlv
 from keys.errors import DecodeError
@@ -50,6 +52,7 @@ def decode_integer(element: Tlv, path: str, *, most: int) -> int:
     return value
 
 
+@lru_cache(maxsize=64)
 def oid_content(dotted: str) -> bytes:
     """The content octets of an OBJECT IDENTIFIER (as the data objects 80 and 06 of the protocols carry it)."""
     first, second, *rest = (int(arc) for arc in dotted.split("."))
