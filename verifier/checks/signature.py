@@ -8,17 +8,16 @@ from datetime import datetime, timedelta
 from card_profiles.entitlements.mso import DOC_TYPE, MobileSecurityObject, decode_mso
 from keys import cbor
 from keys.algorithms import Purpose
-from keys.envelopes import cose
 from keys.errors import DecodeError
 from keys.trust import TrustStore
 
 from ..evidence import Evidence
 from ..reason import Reason
+from ..unverified import MAX_MSO, mso_envelope
 from ..verdict import Step
 from .signers import signer_reason
 
 NUMBER = "4"
-_MAX_MSO = 1024
 _TDATE, _EMBEDDED = 0, 24
 
 
@@ -38,7 +37,7 @@ def check(evidence: Evidence, trust: TrustStore, *, now: datetime, crl_grace: ti
     if not evidence.mso:
         return Signed(step=Step.not_checked(NUMBER, "EF.MSO was not read"))
     try:
-        envelope = cose.parse(evidence.mso, max_size=_MAX_MSO, tagged=False)
+        envelope = mso_envelope(evidence.mso)
         kid = envelope.kid
     except DecodeError as error:
         return Signed(step=Step.failed(NUMBER, Reason.MALFORMED, str(error)))
@@ -70,8 +69,8 @@ def check(evidence: Evidence, trust: TrustStore, *, now: datetime, crl_grace: ti
 def _is_other_document(payload: bytes) -> bool:
     """Whether the payload is an MSO of another docType: only to name the cause."""
     try:
-        outer = cbor.decode(payload, max_size=_MAX_MSO, tags=frozenset({_EMBEDDED}))
-        inner = cbor.decode(outer.value, max_size=_MAX_MSO, tags=frozenset({_TDATE}))
+        outer = cbor.decode(payload, max_size=MAX_MSO, tags=frozenset({_EMBEDDED}))
+        inner = cbor.decode(outer.value, max_size=MAX_MSO, tags=frozenset({_TDATE}))
         return isinstance(inner["docType"], str) and inner["docType"] != DOC_TYPE
     except (DecodeError, AttributeError, KeyError, TypeError):
         return False
