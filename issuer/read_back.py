@@ -55,7 +55,10 @@ def whole_card(
     begins: datetime,
 ) -> None:
     """Read everything with the first of `passwords`, the rest with the second. Raises Refused(READ_BACK)."""
-    evidence = capture(writer, _SECTOR, passwords[0], reader, serial=serial, identity=True)
+    try:
+        evidence = capture(writer, _SECTOR, passwords[0], reader, serial=serial, identity=True)
+    except Refused as refused:
+        raise Refused(Refusal.READ_BACK, serial=serial.hex(), file=refused.details.get("file", "CAN")) from refused
     permit = dict(contents.permit)
     found = _captured(evidence, slot, reader.profile)
     for name, raw in found.items():
