@@ -205,8 +205,10 @@ class SqliteJournal:
     # --- writing
 
     def begin(self, kind: IntentKind, *, permit_number: str, reader: str) -> int:
-        """Record an intent; returns its number."""
+        """Record an intent; returns its number. One left there by a killed run that saw no card is taken up by it."""
         with self._transaction():
+            # Whoever begins holds the reader: nobody else is at work there. Without a serial, nothing was changed.
+            self._database.execute("DELETE FROM intents WHERE reader = ? AND serial IS NULL", (reader,))
             cursor = self._database.execute(
                 "INSERT INTO intents (kind, permit_number, reader, opened_at) VALUES (?, ?, ?, ?)",
                 (kind, permit_number, reader, self._now()),
