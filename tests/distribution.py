@@ -8,22 +8,25 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from keys.publication import layout
 from keys.publication import root as roots
+from keys.publication.metadata import KeySource, sign_snapshot, sign_targets, sign_timestamp
 from keys.publication.repository import Release, publish
-from keys.publication.root import Role, RoleKeys, key_identifier
+from keys.publication.root import PERIODS, Role, RoleKeys, key_identifier, parse
 
-from .factory import DAY, NOW, authority, key
+from .factory import NOW, authority, key, write_files
 
 CITY = authority()
 Key = ec.EllipticCurvePrivateKey
@@ -120,13 +123,46 @@ def tree(directory: Path) -> dict[str, bytes | str]:
     return found
 
 
-class _Quiet(SimpleHTTPRequestHandler):
+def lay_out(
+    directory: Path,
+    targets: Mapping[str, bytes],
+    *,
+    version: int = 1,
+    now: datetime = NOW,
+    roots: Sequence[bytes] | None = None,
+    keys: KeySource = FIRST.keys,
+    versions: Mapping[Role, int] | None = None,
+    listing: bytes | None = None,
+    snapshot: bytes | None = None,
+    timestamp: bytes | None = None,
+) -> Path:
+    """A flat repository, as on a stick, signed by `keys` without any of the publisher's care.
+
+    All metadata has `version` unless `versions` says otherwise; `listing`, `snapshot` and `timestamp` replace what
+    would be made.
+    """
+    history = list(roots or [anchor()])
+    root = parse(history[-1]).signed
+    numbers = dict.fromkeys((Role.TARGETS, Role.SNAPSHOT, Role.TIMESTAMP), version) | dict(versions or {})
+    common: dict[str, Any] = {"root": root, "now": now, "keys": keys, "periods": PERIODS}
+    listing = listing or sign_targets(targets, version=numbers[Role.TARGETS], **common)
+    snapshot = snapshot or sign_snapshot(listing, numbers[Role.TARGETS], version=numbers[Role.SNAPSHOT], **common)
+    timestamp = timestamp or sign_timestamp(snapshot, numbers[Role.SNAPSHOT], version=numbers[Role.TIMESTAMP], **common)
+    files = {f"metadata/{number}.root.json": raw for number, raw in enumerate(history, start=1)}
+    files[f"metadata/{numbers[Role.TARGETS]}.targets.json"] = listing
+    files[f"metadata/{numbers[Role.SNAPSHOT]}.snapshot.json"] = snapshot
+    files["metadata/timestamp.json"] = timestamp
+    files |= {layout.published_path(name, sha256(data).hexdigest()): data for name, data in targets.items()}
+    return write_files(directory, files)
+
+
+class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
 
 
 @contextmanager
-def served(directory: Path, handler: type[SimpleHTTPRequestHandler] = _Quiet) -> Iterator[str]:
+def served(directory: Path, handler: type[SimpleHTTPRequestHandler] = Quiet) -> Iterator[str]:
     """A web server on the loopback interface; yields its URL."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(directory)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -137,6 +173,3 @@ def served(directory: Path, handler: type[SimpleHTTPRequestHandler] = _Quiet) ->
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-LATER = NOW + DAY

@@ -9,11 +9,12 @@ nothing but synchronisation and publication imports this module.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 
 from tuf.api.exceptions import DownloadError, DownloadHTTPError
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig, Urllib3Fetcher
+from urllib3.response import BaseHTTPResponse
 
 from ..errors import DecodeError
 from ..files import read_regular
@@ -40,31 +41,55 @@ class DirectoryFetcher(FetcherInterface):
         return iter((data,))
 
 
+class WebFetcher(Urllib3Fetcher):
+    """tuf's own fetcher, which gives up a response without closing it."""
+
+    def _chunks(self, response: BaseHTTPResponse) -> Iterator[bytes]:
+        try:
+            yield from super()._chunks(response)
+        finally:
+            response.close()
+
+
 class TrackingFetcher(FetcherInterface):
     """Passes on to `inner`, and remembers the last file asked for and the bytes that came."""
 
     def __init__(self, inner: FetcherInterface, base: str = "") -> None:
         self._inner, self._base = inner, base
+        self._arriving: Iterator[bytes] = iter(())
         self.last = ""
         """Path within the repository, such as `metadata/3.root.json`."""
         self.received = 0
         """Bytes of `last`."""
+        self.metadata = b""
+        """Content of `last` when it is metadata, as far as it came."""
         self.total = 0
         """Bytes in all."""
+        self.broke_off = False
+        """Whether `last` had begun to come when the connection broke."""
 
     def _fetch(self, url: str) -> Iterator[bytes]:
-        self.last, self.received = url.removeprefix(self._base), 0
-        return self._counted(self._inner.fetch(url))
+        self.close()
+        self.last, self.received, self.metadata = url.removeprefix(self._base), 0, b""
+        self.broke_off = False
+        self._arriving = self._inner.fetch(url)
+        return self._counted(self._arriving)
+
+    def close(self) -> None:
+        """End a transfer that nobody waits for any more; connections are not left to the garbage collector."""
+        if isinstance(self._arriving, Generator):
+            self._arriving.close()
 
     def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         try:
             for chunk in chunks:
                 self.received += len(chunk)
                 self.total += len(chunk)
+                if self.last.startswith(layout.METADATA) and self.received <= layout.MAX_TARGETS:
+                    self.metadata += chunk
                 yield chunk
-        except (DownloadError, GeneratorExit):
-            raise
         except Exception as error:  # a connection may break in as many ways as the HTTP library has classes
+            self.broke_off = True
             raise DownloadError(f"{self.last}: {type(error).__name__}") from error
 
 
