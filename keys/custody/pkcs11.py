@@ -90,7 +90,7 @@ class Pkcs11Custody:
         key = TokenUri.parse(uri)
         session = self._new(key)
         identifier = self._identifier(purpose)
-        with session.use(str(key)) as token:
+        with session.use(key) as token:
             parameters = {Attribute.EC_PARAMS: der.object_identifier(CURVES[curve.name].oid)}
             token.create_domain_parameters(KeyType.EC, parameters, local=True).generate_keypair(
                 mechanism=Mechanism.EC_KEY_PAIR_GEN,
@@ -119,7 +119,7 @@ class Pkcs11Custody:
         """The public half as the token stores it, the point checked to be on its curve."""
         key = TokenUri.parse(uri)
         session = self._session(key)
-        with session.use(str(key)):
+        with session.use(key):
             return public_key_of(self._only(session, key, "PUBLIC_KEY"), key)
 
     def sign_digest(self, uri: str, digest: bytes) -> bytes:
@@ -151,10 +151,10 @@ class Pkcs11Custody:
         """
         key = TokenUri.parse(uri)
         session = self._session(key)
-        with session.use(str(key)):
+        with session.use(key):
             found = self._find(session, key)
             if not found:
-                session.require_present(str(key))
+                session.require_present(key)
                 raise missing(key)
             self._usable.pop(key, None)
             for thing in sorted(found, key=secret_first):
@@ -165,7 +165,7 @@ class Pkcs11Custody:
                     reason=CustodyReason.STILL_THERE,
                     uri=str(key),
                 )
-            session.require_present(str(key))
+            session.require_present(key)
 
     def inventory(self) -> tuple[KeyInfo, ...]:
         """What lies on the tokens that this custody has opened; `token_inventory` opens one by name."""
@@ -199,7 +199,7 @@ class Pkcs11Custody:
                 uri=str(key),
             )
         identifier = self._identifier(_MASTER_PURPOSE)
-        with session.use(str(key)) as token:
+        with session.use(key) as token:
             token.generate_key(
                 KeyType.AES,
                 256,
@@ -229,7 +229,7 @@ class Pkcs11Custody:
 
         key = TokenUri.parse(uri)
         session = self._new(key)
-        with session.use(str(key)) as token:
+        with session.use(key) as token:
             made = token.create_object(
                 {
                     Attribute.CLASS: ObjectClass.DATA,
@@ -251,7 +251,7 @@ class Pkcs11Custody:
 
         key = TokenUri.parse(uri)
         session = self._session(key)
-        with session.use(str(key)):
+        with session.use(key):
             secret = bytes(self._only(session, key, "DATA")[Attribute.VALUE])
         third = len(secret) // 3
         try:
@@ -270,7 +270,7 @@ class Pkcs11Custody:
     def _new(self, key: TokenUri) -> TokenSession:
         """The session, if nothing on the token has this name yet."""
         session = self._session(key)
-        with session.use(str(key)):
+        with session.use(key):
             if self._find(session, key):
                 raise exists(key)
         return session
@@ -295,7 +295,7 @@ class Pkcs11Custody:
         template: dict[Attribute, Any] = {Attribute.TOKEN: True}
         if key is not None:
             template[Attribute.LABEL] = key.object
-        with session.use(str(key or session.label)) as token:
+        with session.use(key or session.label) as token:
             # A search that cannot start complains from a destructor, where nobody catches it: ask something else first.
             token.generate_random(64)
             return list(token.get_objects(template))
@@ -308,7 +308,7 @@ class Pkcs11Custody:
         if len(wanted) == 1:
             return wanted[0]
         if not found:
-            session.require_present(str(key))
+            session.require_present(key)
             raise missing(key)
         raise CustodyError(
             "what lies there is no whole key, as after a break-off; destroy it and make it anew",
@@ -321,7 +321,7 @@ class Pkcs11Custody:
         usable = self._usable.get(key)
         if usable is not None and usable.session is session:
             return usable
-        with session.use(str(key)):
+        with session.use(key):
             private = self._only(session, key, "PRIVATE_KEY")
             require_protected(private, key)
             usable = SigningKey(session, private, public_key_of(self._only(session, key, "PUBLIC_KEY"), key))
@@ -336,7 +336,7 @@ class Pkcs11Custody:
         if usable.public_key != public_key:
             # The name was given to another key since this one was handed out.
             raise missing(key)
-        with usable.session.use(str(key)):
+        with usable.session.use(key):
             try:
                 return usable.sign(digest)
             except BaseException:
@@ -345,7 +345,7 @@ class Pkcs11Custody:
 
     def _master(self, key: TokenUri) -> tuple[TokenSession, Any]:
         session = self._session(key)
-        with session.use(str(key)):
+        with session.use(key):
             master = self._only(session, key, "SECRET_KEY")
             require_protected(master, key)
             return session, master
@@ -354,7 +354,7 @@ class Pkcs11Custody:
         from pkcs11 import Mechanism
 
         session, master = self._master(key)
-        with session.use(str(key)):
+        with session.use(key):
             mac = bytes(master.sign(message, mechanism=Mechanism.AES_CMAC))
         if len(mac) != _CMAC_SIZE:
             raise wrong(key)

@@ -14,6 +14,7 @@ import atexit
 import hmac
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -21,6 +22,9 @@ from typing import Any
 from . import CustodyError, CustodyReason
 from .pin import PinSource
 
+_PAUSES = (0.01, 0.02, 0.04, 0.08, 0.16)
+"""Seconds between looks at a token that seems to be missing. SoftHSM writes its token file anew at every login, and for
+that moment every other process sees no token (seen in 8 of 100 openings by four processes at once)."""
 _INSTALL = "install it with: pip install 'residence-permit[hsm]'"
 
 
@@ -71,8 +75,11 @@ class TokenSession:
         return f"TokenSession({self.label!r}, alive={self.alive})"
 
     @contextmanager
-    def use(self, uri: str) -> Iterator[Any]:
-        """Lend the python-pkcs11 session, alone; every error of the token comes out as `CustodyError`."""
+    def use(self, uri: object) -> Iterator[Any]:
+        """Lend the python-pkcs11 session, alone; every error of the token comes out as `CustodyError`.
+
+        `uri` names the key in errors; it is written out only then.
+        """
         from pkcs11.exceptions import PKCS11Error
 
         with _alone(uri):
@@ -88,7 +95,7 @@ class TokenSession:
         with self.use(f"pkcs11:token={self.label}"):
             return frozenset(int(mechanism) for mechanism in self._token.slot.get_mechanisms())
 
-    def _translate(self, error: Exception, uri: str) -> CustodyError:
+    def _translate(self, error: Exception, uri: object) -> CustodyError:
         from pkcs11 import exceptions as raised
 
         if isinstance(error, raised.MechanismInvalid | raised.FunctionNotSupported | raised.DomainParamsInvalid):
@@ -109,7 +116,7 @@ class TokenSession:
         self.drop()
         return _error(reason, uri, self.label, type(error).__name__)
 
-    def require_present(self, uri: str) -> None:
+    def require_present(self, uri: object) -> None:
         """`CustodyError` (TOKEN_REMOVED) unless the token is in its slot: SoftHSM answers searches on a removed one."""
         with _alone(uri):
             if not self._present():
@@ -119,11 +126,15 @@ class TokenSession:
     def _present(self) -> bool:
         from pkcs11.exceptions import PKCS11Error
 
-        try:
-            token = self._token.slot.get_token()
-        except PKCS11Error:
-            return False
-        return bool(token.serial == self.serial and token.label == self.label)
+        for pause in (0.0, *_PAUSES):
+            time.sleep(pause)
+            try:
+                token = self._token.slot.get_token()
+            except PKCS11Error:
+                continue
+            if token.serial == self.serial and token.label == self.label:
+                return True
+        return False
 
     def drop(self) -> None:
         """Give the session up; the next use opens another."""
@@ -146,27 +157,35 @@ def open_session(module: str, label: str, serial: str, pin: PinSource, *, uri: s
     """
     secret = pin.read(label)
     with _alone(uri):
-        library = _library(module, uri)
-        tokens = _tokens(library, label, serial)
-        if not tokens and not _open_on(module):
-            # A module reads its slots at C_Initialize: a token that came later shows only after the next.
-            _reinitialize(library, module, uri)
-            tokens = _tokens(library, label, serial)
-        if len(tokens) != 1:
-            reason = CustodyReason.TOKEN_AMBIGUOUS if tokens else CustodyReason.TOKEN_MISSING
-            raise _error(reason, uri, label)
-        [token] = tokens
-        mark = _process.mark(secret)
-        present = _process.sessions.get((module, token.serial))
-        if present is not None:
-            if not hmac.compare_digest(present.mark, mark):
-                raise _error(CustodyReason.WRONG_PIN, uri, label)
-            return present
-        if (module, token.serial, mark) in _process.refused:
+        for pause in _PAUSES:
+            try:
+                return _open(module, label, serial, secret, uri)
+            except CustodyError as error:
+                if error.reason not in {CustodyReason.TOKEN_MISSING, CustodyReason.TOKEN_FAILED}:
+                    raise
+            # A module reads its slots at C_Initialize: what comes later shows only after the next.
+            _process.stale.add(module)
+            time.sleep(pause)
+        return _open(module, label, serial, secret, uri)
+
+
+def _open(module: str, label: str, serial: str, secret: str, uri: str) -> TokenSession:
+    tokens = _tokens(_library(module, uri), label, serial)
+    if len(tokens) != 1:
+        reason = CustodyReason.TOKEN_AMBIGUOUS if tokens else CustodyReason.TOKEN_MISSING
+        raise _error(reason, uri, label)
+    [token] = tokens
+    mark = _process.mark(secret)
+    present = _process.sessions.get((module, token.serial))
+    if present is not None:
+        if not hmac.compare_digest(present.mark, mark):
             raise _error(CustodyReason.WRONG_PIN, uri, label)
-        session = TokenSession(module, token, _login(module, token, secret, mark, uri), mark)
-        _process.sessions[module, token.serial] = session
-        return session
+        return present
+    if (module, token.serial, mark) in _process.refused:
+        raise _error(CustodyReason.WRONG_PIN, uri, label)
+    session = TokenSession(module, token, _login(module, token, secret, mark, uri), mark)
+    _process.sessions[module, token.serial] = session
+    return session
 
 
 def close_sessions() -> None:
@@ -187,7 +206,7 @@ atexit.register(close_sessions)
 
 
 @contextmanager
-def _alone(uri: str) -> Iterator[None]:
+def _alone(uri: object) -> Iterator[None]:
     if _process.forked:
         raise _error(CustodyReason.FORKED, uri, "")
     with _process.lock:
@@ -289,6 +308,6 @@ _LINES: dict[CustodyReason, str] = {
 }
 
 
-def _error(reason: CustodyReason, uri: str, what: str, cause: str = "") -> CustodyError:
+def _error(reason: CustodyReason, uri: object, what: str, cause: str = "") -> CustodyError:
     line = _LINES[reason].format(what=what)
-    return CustodyError(f"{line} ({cause})" if cause else line, reason=reason, uri=uri)
+    return CustodyError(f"{line} ({cause})" if cause else line, reason=reason, uri=str(uri))

@@ -34,8 +34,8 @@ from tests.softhsm import PIN, SoftHsm, hsm_fixture
 
 __all__ = ["hsm_fixture"]
 
-CURVES = [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()]
-CURVES += [ec.BrainpoolP256R1(), ec.BrainpoolP384R1(), ec.BrainpoolP512R1()]  # type: ignore[list-item]
+CURVES: list[ec.EllipticCurve] = [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()]
+CURVES += [ec.BrainpoolP256R1(), ec.BrainpoolP384R1(), ec.BrainpoolP512R1()]
 PERIODS = Periods(not_before=NOW, key_use_until=NOW + timedelta(days=90), not_after=datetime(2051, 1, 1, tzinfo=UTC))
 AT = ["-attime", str(int(NOW.timestamp()))]
 
@@ -90,12 +90,12 @@ def reason_of(call: Any, *arguments: Any, **named: Any) -> CustodyReason:
 
 
 def test_openssl_verifies_certificates_of_a_token_key(authority: Authority) -> None:
-    arguments = ["verify", "-x509_strict", "-check_ss_sig", *AT, "-CAfile", authority.root_pem]
+    arguments: list[str | Path] = ["verify", "-x509_strict", "-check_ss_sig", *AT, "-CAfile", authority.root_pem]
     openssl(*arguments, authority.ds_der)
 
 
 def test_openssl_verifies_a_crl_of_a_token_key_and_obeys_it(authority: Authority) -> None:
-    arguments = ["verify", *AT, "-crl_check", "-CAfile", authority.root_pem]
+    arguments: list[str | Path] = ["verify", *AT, "-crl_check", "-CAfile", authority.root_pem]
     openssl(*arguments, "-CRLfile", authority.crl(), authority.ds_der)
     revoked = authority.crl(Revocation(serial=authority.ds.serial_number, revoked_at=NOW))
     refused = openssl(*arguments, "-CRLfile", revoked, authority.ds_der, check=False)
@@ -113,7 +113,18 @@ def test_openssl_verifies_an_ef_sod_of_a_token_key(authority: Authority) -> None
         signing_time=NOW,
     )
     assert cms.parse(sod.unwrap(sod.wrap(signed))).verify().content == content
-    arguments = ["cms", "-verify", "-inform", "DER", "-binary", "-purpose", "any", *AT, "-CAfile", authority.root_pem]
+    arguments: list[str | Path] = [
+        "cms",
+        "-verify",
+        "-inform",
+        "DER",
+        "-binary",
+        "-purpose",
+        "any",
+        *AT,
+        "-CAfile",
+        authority.root_pem,
+    ]
     assert openssl(*arguments, stdin=signed).stdout == content
     changed = signed.replace(hashlib.sha256(b"dg2").digest(), hashlib.sha256(b"dg3").digest())
     assert openssl(*arguments, stdin=changed, check=False).returncode != 0
