@@ -24,7 +24,7 @@ from .pin import PinSource
 
 _PAUSES = (0.01, 0.02, 0.04, 0.08, 0.16)
 """Seconds between looks at a token that seems to be missing. SoftHSM writes its token file anew at every login, and for
-that moment every other process sees no token (seen in 8 of 100 openings by four processes at once)."""
+that moment every other process sees no token, or a failing one (7 and 1 of 100 openings by four processes at once)."""
 _INSTALL = "install it with: pip install 'residence-permit[hsm]'"
 
 
