@@ -29,6 +29,7 @@ from .spki import MAX_CERTIFICATE, certificate_spki, key_id, load_public_key
 
 if TYPE_CHECKING:
     from .chain import ChainValidator
+    from .mapped_status import MappedStatusList
 
 MAX_FILES = 4096
 """Files in one folder: signers of a province over ten years, with room."""
@@ -104,12 +105,21 @@ class TrustStore:
             self.signers[kid] = (*self.signers.get(kid, ()), certificate)
         self._status = dict(status or {})
         self._status_directory: str | None = None
+        self._mapped_directory: str | None = None
+        self.published: datetime | None = None
+        """When the authority signed the release that this store came with: until then all of it was its newest word."""
         self._verified_lists: dict[str, tuple[status_list.StatusList, bytes]] = {}
         self._chains: ChainValidator | None = None
 
     @classmethod
-    def load(cls, directory: str | os.PathLike[str]) -> TrustStore:
-        """Read a directory of the layout above. Status lists are read when asked for."""
+    def load(
+        cls, directory: str | os.PathLike[str], *, mapped: str | None = None, published: datetime | None = None
+    ) -> TrustStore:
+        """Read a directory of the layout above. Status lists are read when asked for.
+
+        `mapped` is a directory of status lists that were verified when they arrived (`mapped_status`): those are used
+        as they are. `published` is when the release in the directory was signed. Both come from synchronisation only.
+        """
         root = os.fspath(directory)
         if not os.path.isdir(root):
             raise TrustError(f"no trust directory at {root}", reason=TrustReason.NOT_FOUND)
@@ -121,7 +131,7 @@ class TrustStore:
             crls=_read_all(root, _CRL, ".crl", MAX_CRL),
             catalogue=catalogue,
         )
-        store._status_directory = root
+        store._status_directory, store._mapped_directory, store.published = root, mapped, published
         return store
 
     def knows(self, kid: bytes) -> bool:
@@ -183,13 +193,18 @@ class TrustStore:
         """All signer certificates (DER): candidates for an EF.SOD that embeds none."""
         return tuple(certificate for known in self.signers.values() for certificate in known)
 
-    def status_list(self, uri: str, *, now: datetime, crl_grace: timedelta = _NO_GRACE) -> status_list.StatusList:
+    def status_list(
+        self, uri: str, *, now: datetime, crl_grace: timedelta = _NO_GRACE
+    ) -> status_list.StatusList | MappedStatusList:
         """The verified status list of `uri`, signed by a status signer whose chain held when it was issued.
 
-        The envelope is checked once and remembered, the chain at each call. `TrustError` (NO_STATUS_LIST) without one;
+        A mapped list was verified against the revocation lists that are in the store, and is used as it is. Otherwise
+        the envelope is checked once and remembered, the chain at each call. `TrustError` (NO_STATUS_LIST) without one;
         `DecodeError`, `SignatureError`, `StatusListError`, `ChainError` as the check failed. How old is too old is
         policy.
         """
+        if (mapped := self._mapped(uri)) is not None:
+            return mapped
         known = self._verified_lists.get(uri)
         if known is not None:
             verified, kid = known
@@ -212,6 +227,24 @@ class TrustStore:
     def status_time(self, uri: str, *, now: datetime) -> datetime:
         """iat of the status list of `uri`: how old the knowledge about cards is. Raises as `status_list`."""
         return self.status_list(uri, now=now).iat
+
+    def as_of(self, signed: datetime | None) -> datetime | None:
+        """The moment up to which something `signed` then is known to be current: the release repeated it."""
+        return max(signed, self.published) if signed is not None and self.published is not None else signed
+
+    def _mapped(self, uri: str) -> MappedStatusList | None:
+        if self._mapped_directory is None:
+            return None
+        from .mapped_status import SUFFIX, open_list
+
+        name = status_file_name(uri).removesuffix(".cwt") + SUFFIX
+        try:
+            return open_list(os.path.join(self._mapped_directory, name), uri)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            reason = TrustReason.UNREADABLE
+            raise TrustError(error.strerror or "unreadable", reason=reason, path=name) from error
 
     def _validator(self) -> ChainValidator:
         if self._chains is None:

@@ -174,7 +174,8 @@ def _replay(arguments: argparse.Namespace, style: Style, now: Callable[[], datet
     from .reason import Reason
     from .verify import verify
 
-    trust = load_trust(store.trust_directory(arguments.trust, dict(os.environ)))
+    directory = store.trust_directory(arguments.trust, dict(os.environ))
+    trust = load_trust(directory)
     try:
         raw, _ = read_regular(arguments.evidence, limit=codec.MAX_SIZE)
         captured = codec.decode(raw)
@@ -183,7 +184,8 @@ def _replay(arguments: argparse.Namespace, style: Style, now: Callable[[], datet
         raise ReadFailed(Reason.EVIDENCE_UNREADABLE, "4", str(error)) from error
     watermark = None
     if not arguments.then:
-        watermark = read_watermark(store.Watermark(store.state_directory(arguments.state, dict(os.environ))))
+        state = store.state_directory(arguments.state, dict(os.environ))
+        watermark = read_watermark(store.Watermark(state), directory)
     required = AT_A_COUNTER
     required |= {Check.PORTRAIT} if captured.portrait else set()
     required |= {Check.IDENTITY} if "EF.SOD" in captured.identity else set()

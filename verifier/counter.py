@@ -5,6 +5,7 @@ The only place of the verifier that knows what time it is.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,6 +17,7 @@ from card_profiles.residence_permit_v1 import RESIDENCE_PERMIT_V1
 from keys.errors import DecodeError
 from keys.trust import TrustError, TrustStore
 
+from . import generations, sync_record
 from .card_files import Progress
 from .checks.signers import trust_reason
 from .evidence import Evidence
@@ -25,6 +27,7 @@ from .reader import Reading, Request, read
 from .reason import Reason
 from .report import Effort
 from .store import Watermark
+from .sync_record import SyncRecord
 from .verdict import Step, Verdict
 from .verify import verify
 
@@ -61,12 +64,22 @@ class Counter:
         self._now, self._clock, self._random = now, clock, random
         self._watermark = watermark
         self._portrait, self._identity = portrait, identity
-        self._trust = load_trust(trust_directory)
+        self._trust_directory = trust_directory
         required = AT_A_COUNTER
         required |= {Check.PORTRAIT} if portrait else set()
         required |= {Check.IDENTITY} if identity else set()
+        self._sector, self._required = sector, required
+        self._load()
+
+    def _load(self) -> None:
+        """Our own data, as it lies there now: synchronisation may switch it while a counter is at work."""
+        self._generation = generations.resolve(self._trust_directory)
+        self._trust = load_trust(self._generation)
         self._policy = Policy(
-            sector=sector, catalogue=load_catalogue(self._trust), required=required, watermark=read_watermark(watermark)
+            sector=self._sector,
+            catalogue=load_catalogue(self._trust),
+            required=self._required,
+            watermark=read_watermark(self._watermark, self._generation),
         )
 
     def check(
@@ -80,6 +93,8 @@ class Counter:
     ) -> Checked:
         """Read the card and decide. Raises ReadFailed."""
         begin = self._clock()
+        if generations.resolve(self._trust_directory) != self._generation:
+            self._load()
         request = Request(
             profile=RESIDENCE_PERMIT_V1,
             sector=self._policy.sector,
@@ -107,15 +122,28 @@ class Counter:
             known.append(verdict.at)
         if known:
             self._watermark.advance(max(known))
-            self._policy = replace(self._policy, watermark=self._watermark.read())
+            self._policy = replace(self._policy, watermark=read_watermark(self._watermark, self._generation))
 
 
 def load_trust(directory: str) -> TrustStore:
-    """The trust directory; ReadFailed with TRUST_MISSING or TRUST_DAMAGED."""
+    """The trust directory, or the store that synchronisation fills; ReadFailed with TRUST_MISSING or TRUST_DAMAGED."""
+    directory = generations.resolve(directory)
+    record = read_record(directory)
     try:
-        return TrustStore.load(directory)
+        if record is None:
+            return TrustStore.load(directory)
+        mapped = os.path.join(directory, generations.MAPPED)
+        return TrustStore.load(directory, mapped=mapped, published=record.published)
     except TrustError as error:
         raise ReadFailed(trust_reason(error), OWN_DATA, str(error)) from error
+
+
+def read_record(directory: str) -> SyncRecord | None:
+    """What synchronisation remembers of a generation; ReadFailed (TRUST_DAMAGED) when that is damaged."""
+    try:
+        return sync_record.read(generations.resolve(directory))
+    except (DecodeError, OSError) as error:
+        raise ReadFailed(Reason.TRUST_DAMAGED, OWN_DATA, str(error)) from error
 
 
 def load_catalogue(trust: TrustStore) -> Catalogue:
@@ -130,12 +158,18 @@ def load_catalogue(trust: TrustStore) -> Catalogue:
     return received if received.version >= bundled.version else bundled
 
 
-def read_watermark(watermark: Watermark) -> datetime | None:
-    """The watermark; ReadFailed (CLOCK_SET_BACK) when it is damaged: nobody can say how late it is at least."""
+def read_watermark(watermark: Watermark, trust_directory: str) -> datetime | None:
+    """The latest time known for sure, here or by the last synchronisation.
+
+    ReadFailed (CLOCK_SET_BACK) when the watermark is damaged: nobody can say how late it is at least.
+    """
     try:
-        return watermark.read()
+        own = watermark.read()
     except (DecodeError, OSError) as error:
         raise ReadFailed(Reason.CLOCK_SET_BACK, OWN_DATA, str(error)) from error
+    record = read_record(trust_directory)
+    known = [time for time in (own, record.watermark if record else None) if time is not None]
+    return max(known, default=None)
 
 
 def timed(reading: Reading, trust: TrustStore, policy: Policy, *, now: datetime, clock: Callable[[], float]) -> Verdict:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +48,8 @@ def building(store: str) -> Iterator[tuple[str, Callable[[], str]]]:
     Without that call, and after any exception, nothing of it is left. A run that was killed leaves `.partial`, which
     the next one removes. Raises StoreBusy, and OSError when the disk will not do it.
     """
+    import shutil
+
     with _locked(store):
         generations = os.path.join(store, GENERATIONS)
         os.makedirs(generations, exist_ok=True)
@@ -66,6 +67,8 @@ def building(store: str) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def _commit(store: str, partial: str) -> str:
+    import shutil
+
     for folder, _, names in os.walk(partial):
         for name in names:
             _flush(os.path.join(folder, name))
@@ -115,5 +118,5 @@ def _locked(store: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-        if created and current(store) is None:
-            shutil.rmtree(store)
+        if created and not os.listdir(store):
+            os.rmdir(store)

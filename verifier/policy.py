@@ -32,10 +32,13 @@ BEFORE_WRITING = frozenset({Check.SIGNATURE, Check.DIGESTS, Check.VALIDITY})
 class Policy:
     """A check that is `required` and did not run is a failure; one that is not may be left out, but not fail.
 
-    Ages count from the signing time of our newest trust data and of the status list. From `*_warn` on the verdict
-    warns, from `*_refuse` on it refuses. `watermark` is the latest time that this machine has ever known for sure; a
-    clock more than `clock_tolerance` behind it has been set back. `civil_time` is the offset of the authority's time
-    zone: a service that counts until the 30th counts until midnight there.
+    Ages count from the moment up to which our trust data and the status list are known to be current: when they were
+    signed, or when the release that repeated them was. From `*_warn` on the verdict warns, from `*_services` on no
+    service is granted, from `*_refuse` on it refuses all.
+
+    `watermark` is the latest time that this machine has ever known for sure; a clock more than `clock_tolerance` behind
+    it has been set back. `civil_time` is the offset of the authority's time zone: a service that counts until the 30th
+    counts until midnight there.
     """
 
     sector: Sector
@@ -43,15 +46,24 @@ class Policy:
     required: frozenset[Check] = AT_A_COUNTER
     # A revocation list comes at least every 90 days (9303-12 §7.1.4): older means that updates stopped arriving.
     trust_warn: timedelta = timedelta(days=45)
+    trust_services: timedelta = timedelta(days=90)
     trust_refuse: timedelta = timedelta(days=120)
     # Revocations are published within 18 hours; a counter may be without a network for weeks.
     status_warn: timedelta = timedelta(days=2)
+    # A card that was lost two weeks ago must not fetch medicine; whose it is can still be told.
+    status_services: timedelta = timedelta(days=14)
     status_refuse: timedelta = timedelta(days=30)
     # How long after its nextUpdate a revocation list still serves a counter without a network.
     crl_grace: timedelta = timedelta(days=30)
     watermark: datetime | None = None
     clock_tolerance: timedelta = timedelta(minutes=5)
     civil_time: timedelta = timedelta(hours=8)
+
+    def __post_init__(self) -> None:
+        for name in ("trust", "status"):
+            steps = [getattr(self, f"{name}_{step}") for step in ("warn", "services", "refuse")]
+            if steps != sorted(steps):
+                raise ValueError(f"{name}: warn, then refuse services, then refuse all")
 
     def without(self, check: Check) -> Policy:
         """The same policy, `check` not required."""

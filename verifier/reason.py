@@ -45,12 +45,14 @@ class Reason(StrEnum):
     TRUST_MISSING = "trust-missing"
     TRUST_DAMAGED = "trust-damaged"
     TRUST_AGEING = "trust-ageing"
+    TRUST_TOO_OLD_FOR_SERVICES = "trust-too-old-for-services"  # the card is still judged, services are not granted
     TRUST_TOO_OLD = "trust-too-old"
     REVOCATION_UNKNOWN = "revocation-unknown"  # no current revocation list of the signer's issuer
     STATUS_LIST_MISSING = "status-list-missing"
     STATUS_LIST_INVALID = "status-list-invalid"  # damaged, wrongly signed or of another address
     STATUS_LIST_EXPIRED = "status-list-expired"
     STATUS_LIST_AGEING = "status-list-ageing"
+    STATUS_LIST_TOO_OLD_FOR_SERVICES = "status-list-too-old-for-services"
     STATUS_LIST_TOO_OLD = "status-list-too-old"
     CLOCK_SET_BACK = "clock-set-back"
 
@@ -100,12 +102,14 @@ _DATA = frozenset(
         Reason.TRUST_MISSING,
         Reason.TRUST_DAMAGED,
         Reason.TRUST_AGEING,
+        Reason.TRUST_TOO_OLD_FOR_SERVICES,
         Reason.TRUST_TOO_OLD,
         Reason.REVOCATION_UNKNOWN,
         Reason.STATUS_LIST_MISSING,
         Reason.STATUS_LIST_INVALID,
         Reason.STATUS_LIST_EXPIRED,
         Reason.STATUS_LIST_AGEING,
+        Reason.STATUS_LIST_TOO_OLD_FOR_SERVICES,
         Reason.STATUS_LIST_TOO_OLD,
         Reason.CLOCK_SET_BACK,
     }

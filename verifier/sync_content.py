@@ -14,7 +14,7 @@ from keys.envelopes import cose
 from keys.envelopes.errors import SignatureError
 from keys.errors import DecodeError
 from keys.files import read_regular
-from keys.status_list import MAX_SIZE, InflatesTooFar, StatusListError, claimed_uri
+from keys.status_list import MAX_SIZE, InflatesTooFar, StatusList, StatusListError, claimed_uri
 from keys.trust import TrustError, TrustStore, status_file_name
 
 from . import generations
@@ -64,6 +64,7 @@ def _status_lists(directory: str, store: TrustStore, standing: str | None, now: 
                 yield known.iat
                 continue
             verified = store.status_list(uri, now=now, crl_grace=_CRL_GRACE)
+            assert isinstance(verified, StatusList), "this store maps nothing yet"
             with open(os.path.join(directory, generations.MAPPED, mapped), "wb") as stream:
                 stream.write(mapped_status.encode(verified, signed=raw))
             yield verified.iat

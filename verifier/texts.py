@@ -153,6 +153,10 @@ REASONS: dict[Reason, Text] = {
         "信任数据较旧:请尽快更新。",
         "The trust data is getting old: update it soon.",
     ),
+    Reason.TRUST_TOO_OLD_FOR_SERVICES: (
+        "信任数据较旧,不再给予服务:请更新后再查验。",
+        "The trust data is too old to grant services: update it, then check again.",
+    ),
     Reason.TRUST_TOO_OLD: (
         "信任数据过旧:请更新后再查验。",
         "The trust data is too old: update it, then check again.",
@@ -176,6 +180,10 @@ REASONS: dict[Reason, Text] = {
     Reason.STATUS_LIST_AGEING: (
         "状态名单较旧:请尽快更新。",
         "The status list is getting old: update it soon.",
+    ),
+    Reason.STATUS_LIST_TOO_OLD_FOR_SERVICES: (
+        "状态名单较旧,不再给予服务:请更新后再查验。",
+        "The status list is too old to grant services: update it, then check again.",
     ),
     Reason.STATUS_LIST_TOO_OLD: (
         "状态名单过旧:请更新后再查验。",

@@ -161,9 +161,14 @@ class Verdict:
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 accepted; 1 when anything speaks against the card; 3 when only our own data stands in the way."""
+        """0 accepted; 1 when anything speaks against the card; 3 when only our own data stands in the way.
+
+        Also 3 when the card is accepted and only the age of our data keeps its services back: no script may take that
+        for a card that simply has none.
+        """
         if self.accepted:
-            return ExitCode.ACCEPTED
+            withheld = any(blame(reason) is Blame.DATA for reason in self.entitled.reasons)
+            return ExitCode.OWN_DATA if withheld else ExitCode.ACCEPTED
         # NOT_CHECKED beside a failure of our own data is its consequence, and alone it is a refusal.
         causes = [reason for reason in self.reasons if reason is not Reason.NOT_CHECKED]
         if causes and all(blame(reason) is Blame.DATA for reason in causes):

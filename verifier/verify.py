@@ -7,6 +7,7 @@ a step whose ground is missing is *not checked*, which counts as failed where th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from card_profiles.entitlements.mso import MobileSecurityObject
@@ -43,7 +44,7 @@ def verify(
 
     tell(signature.NUMBER)  # 4
     try:
-        trust_signed = trust.crl_time()
+        trust_signed = trust.as_of(trust.crl_time())
     except Exception as error:
         if signer_reason(error) is None:
             raise
@@ -71,6 +72,8 @@ def verify(
 
     tell(services.NUMBER)  # 10
     entitled, granted, services_step = _services(elements, policy, now)
+    if stale := freshness.against_services(ages, policy, now=now):
+        entitled, granted, services_step = _withheld(stale, granted, services_step)
 
     tell(freshness.NUMBER)  # 11
     fresh = freshness.check(ages, policy, now=now, set_back=set_back)
@@ -122,6 +125,15 @@ def _services(
         step = Step.not_checked(services.NUMBER, "the sector's file was not read or is not genuine")
         return Facet(outcome=step.outcome, reasons=step.reasons), (), step
     return services.check(elements.entitlements, policy.catalogue, policy.sector, policy.day(now))
+
+
+def _withheld(
+    stale: tuple[Reason, ...], granted: tuple[ServiceEntitlement, ...], step: Step
+) -> tuple[Facet, tuple[ServiceEntitlement, ...], Step]:
+    """No service on data that is too old for it: what the card says of them may have ended since."""
+    step = replace(step, outcome=Outcome.NOT_CHECKED, reasons=(*stale, *step.reasons))
+    held = tuple(replace(one, reason=one.reason or stale[0]) for one in granted)
+    return Facet(outcome=step.outcome, reasons=step.reasons), held, step
 
 
 def _facet(steps: list[Step], checks: tuple[Check, ...], policy: Policy) -> Facet:

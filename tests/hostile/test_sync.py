@@ -33,6 +33,7 @@ from keys.status_list import Status
 from keys.trust import TrustStore, status_file_name
 from tests.distribution import CITY, FIRST, SECOND, Quiet, anchor, lay_out, served, signed_root, tree
 from tests.factory import AGGREGATION_URI, DAY, NOW, STATUS_URI, Authority, Signer, authority
+from tests.killed import dies
 from verifier import generations, sync_record
 from verifier.sync import CLOCK_TOLERANCE, sync
 from verifier.sync_reason import SyncReason, SyncRefused
@@ -650,7 +651,7 @@ def test_killed_at_any_moment(tmp_path: Path, store: Path) -> None:
     for step in range(1, 10_000):
         trial = tmp_path / "trial"
         shutil.copytree(store, trial, symlinks=True)
-        if _dies(step, lambda trial=trial: sync(str(offered), str(trial), now=AT)):
+        if dies(step, lambda trial=trial: sync(str(offered), str(trial), now=AT)):
             seen = _trust_tree(trial)
             outcomes.add(seen == old)
             if seen != old:
@@ -707,31 +708,3 @@ def _trust_tree(store: Path) -> dict[str, bytes | str]:
 
 def _crl_time(number: int) -> datetime:
     return NOW + (number - 1) * DAY
-
-
-def _dies(step: int, work: Callable[[], object]) -> bool:
-    """Run `work` in a process that is gone before its `step`th change to the disk; False when it got through."""
-    child = os.fork()
-    if child == 0:
-        left = {"steps": step}
-
-        def counted(real: Callable[..., Any]) -> Callable[..., Any]:
-            def call(*arguments: Any, **options: Any) -> Any:
-                left["steps"] -= 1
-                if left["steps"] == 0:
-                    os._exit(9)
-                return real(*arguments, **options)
-
-            return call
-
-        for name in ("rename", "replace", "link", "symlink", "unlink", "remove", "mkdir", "rmdir", "fsync"):
-            setattr(os, name, counted(getattr(os, name)))
-        try:
-            work()
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in {0, 9}
-    return code == 9

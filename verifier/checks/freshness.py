@@ -36,6 +36,15 @@ _TRUST = (Reason.TRUST_AGEING, Reason.TRUST_TOO_OLD)
 _STATUS = (Reason.STATUS_LIST_AGEING, Reason.STATUS_LIST_TOO_OLD)
 
 
+def against_services(ages: DataAge, policy: Policy, *, now: datetime) -> tuple[Reason, ...]:
+    """Why data of this age is not enough to grant a service, although it may still do to judge the card."""
+    known = (
+        (ages.trust_signed, policy.trust_services, Reason.TRUST_TOO_OLD_FOR_SERVICES),
+        (ages.status_signed, policy.status_services, Reason.STATUS_LIST_TOO_OLD_FOR_SERVICES),
+    )
+    return tuple(reason for signed, limit, reason in known if signed is not None and now - signed >= limit)
+
+
 def _judge(
     age: timedelta,
     warn: timedelta,

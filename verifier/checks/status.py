@@ -45,10 +45,12 @@ def check(mso: MobileSecurityObject, trust: TrustStore, *, now: datetime, crl_gr
     try:
         status = found.lookup(mso.status_index)
     except StatusListError as error:
-        return Looked(step=Step.failed(NUMBER, Reason.STATUS_UNKNOWN, str(error)), signed=found.iat)
+        return Looked(step=Step.failed(NUMBER, Reason.STATUS_UNKNOWN, str(error)), signed=trust.as_of(found.iat))
+    except DecodeError as error:
+        return Looked(step=Step.failed(NUMBER, Reason.STATUS_LIST_INVALID, str(error)))
     against = _reason(status, expired=now >= found.exp)
     step = Step.passed(NUMBER, detail) if against is None else Step.failed(NUMBER, against, detail)
-    return Looked(step=step, signed=found.iat)
+    return Looked(step=step, signed=trust.as_of(found.iat))
 
 
 def _reason(status: Status, *, expired: bool) -> Reason | None:
