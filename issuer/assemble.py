@@ -222,15 +222,17 @@ def permit(
     validity: Validity,
     status: StatusReference,
     random: Callable[[int], bytes],
+    address: str = "",
 ) -> UnsignedPermit:
-    """The permit side: `data`, and service codes with their last day. `random` gives salts.
+    """The permit side: `data`, service codes with their last day, the residence address. `random` gives salts.
 
     Raises Refused(CONTENT_TOO_LARGE) when the services of a sector do not fit its file.
     """
     values: list[PermitData | SectorEntitlements] = [data]
     for sector in SERVICE_SECTORS:
         services = {code: until for code, until in sorted(entitlements.items()) if Sector.of_code(code) is sector}
-        values.append(SectorEntitlements(sector=sector, services=services))
+        own = address if sector is Sector.HOUSEHOLD else ""
+        values.append(SectorEntitlements(sector=sector, services=services, address=own))
     items = {}
     for value in values:
         try:
@@ -328,7 +330,15 @@ def whole_card(
     unsigned = identity(application, image, chip_key=chip_key, office=office, profile=profile)
     data = permit_data(application, unsigned.files[Content.DG2], office)
     granted = dict(application.entitlements)
-    items = permit(data, granted, chip_key=chip_key, validity=validity, status=status, random=random)
+    items = permit(
+        data,
+        granted,
+        chip_key=chip_key,
+        validity=validity,
+        status=status,
+        random=random,
+        address=application.address,
+    )
     files = permit_files(sign_permit(items, signers[1]), EMPTY, profile)
     return WholeCard(
         identity=sign_identity(unsigned, signers[0], profile, at=validity.signed),

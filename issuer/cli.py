@@ -121,6 +121,7 @@ def _issue(options: argparse.Namespace, screen: Terminal) -> ExitCode:
 def _endorse(options: argparse.Namespace, screen: Terminal) -> ExitCode:
     settings = command_line.settings(options.set)
     raw = None if options.application is None else read_file(options.application, application.MAX_SIZE)
+    address = None if options.address is None else command_line.address(options.address)
     if options.until is not None:
         command_line.day(options.until, date.today())  # only whether it can be read; what it means depends on the card
     with _desk(options, screen) as desk:
@@ -134,6 +135,7 @@ def _endorse(options: argparse.Namespace, screen: Terminal) -> ExitCode:
                 until=until,
                 permit_class=base.permit_class,
                 services=command_line.services(base.services, settings, start),
+                address=base.address if address is None else address,
             )
 
         def show(lines: tuple[Difference, ...]) -> bool:

@@ -6,12 +6,15 @@ import argparse
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
 
 from card_profiles.entitlements import catalogue
+from card_profiles.entitlements.catalogue import Sector
+from card_profiles.entitlements.sector_files import SectorEntitlements
 
 from . import application
 from .desk import PASSPHRASE_FILE
@@ -54,6 +57,7 @@ def parser(description: str, commands: Mapping[str, Command]) -> argparse.Argume
     endorse.add_argument("--until", metavar="DATE", help="2027-11-21, or +1y after the last endorsement 有效至")
     services_help = "a service; all=DATE for each that there is, H01=none to end one 服务"
     endorse.add_argument("--set", action="append", default=[], metavar="H01=DATE", help=services_help)
+    endorse.add_argument("--address", metavar="TEXT", help="the new residence address 现居住地址")
     endorse.add_argument("--can", metavar="N", help="on the face of the card 卡面接入号")
     endorse.add_argument("--mrz", metavar="TEXT", help="document number, birth and expiry date with check digits")
     endorse.add_argument("--dry-run", action="store_true", help="show old and new, write nothing 仅预览")
@@ -119,6 +123,18 @@ def _with(granted: dict[str, date], changes: Mapping[str, str], start: date) -> 
         else:
             granted[code] = day(when, start)
     return granted
+
+
+def address(text: str) -> str:
+    """A residence address as it goes onto the card: NFC, printable. Raises Refused(BAD_ADDRESS)."""
+    normal = unicodedata.normalize("NFC", text).strip()
+    try:
+        SectorEntitlements(sector=Sector.HOUSEHOLD, services={}, address=normal)
+    except ValueError as error:
+        raise Refused(Refusal.BAD_ADDRESS, why=error) from error
+    if not normal:
+        raise Refused(Refusal.BAD_ADDRESS, why="empty")
+    return normal
 
 
 def day(text: str, start: date) -> date:

@@ -45,11 +45,12 @@ _NO_OBSTACLE = frozenset({Reason.ENDORSEMENT_MISSED, Reason.PERMIT_NOT_YET_VALID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What a card says: last day, class, services with their last days."""
+    """What a card says: last day, class, services with their last days, residence address."""
 
     until: date
     permit_class: int
     services: Mapping[str, date]
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,8 @@ def differences(old: Standing, new: Standing) -> tuple[Difference, ...]:
         lines.append(Difference(name="valid until", old=old.until.isoformat(), new=new.until.isoformat()))
     if old.permit_class != new.permit_class:
         lines.append(Difference(name="class", old=str(old.permit_class), new=str(new.permit_class)))
+    if old.address != new.address:
+        lines.append(Difference(name="address", old=old.address, new=new.address))
     for code in sorted(old.services.keys() | new.services.keys()):
         before, after = (services.get(code) for services in (old.services, new.services))
         if before != after:
@@ -110,13 +113,14 @@ def starts(card: CardRecord, today: date) -> date:
 
 
 def by_application(application: PermitApplication) -> Change:
-    """Class, services and last day of an application."""
+    """Class, services, address and last day of an application."""
 
     def change(old: Standing, start: date, expiry: date) -> Standing:
         return Standing(
             until=application.endorsed_until,
             permit_class=application.permit_class,
             services=dict(application.entitlements),
+            address=application.address,
         )
 
     return change
@@ -209,19 +213,23 @@ def _read(desk: Desk, writer: CardWriter, password: Password, known: CardRecord)
         active = decode_active(evidence.active)
         items = {_SECTOR: evidence.sector_item, **_other_items(desk, writer, password, active)}
         services: dict[str, date] = {}
+        address = ""
         for sector, raw in items.items():
             if digest(raw) != mso.value_digests[sector.digest_id]:
                 raise Refused(Refusal.CARD_NOT_GENUINE, serial=serial, why=f"digest {sector}")
             value = decode_item(raw, sector).value
             assert isinstance(value, SectorEntitlements)
             services |= value.services
+            address = address or value.address
         writer.select_secured(desk.profile.identity)
         zone = dg1.decode(writer.read(desk.profile.identity, "DG1", dg1.SIZE))
     except DecodeError as error:
         raise Refused(Refusal.CARD_NOT_GENUINE, serial=serial, why=error) from error
     except CardMisbehaved as error:
         raise Refused(Refusal.CARD_FAILED, step="read", error=error, serial=serial) from error
-    standing = Standing(until=civil_date(mso.valid_until), permit_class=permit.permit_class, services=services)
+    standing = Standing(
+        until=civil_date(mso.valid_until), permit_class=permit.permit_class, services=services, address=address
+    )
     return Current(active=active, mso=mso, permit=permit, standing=standing, expiry=zone.expires)
 
 
@@ -260,6 +268,7 @@ def _assembled(desk: Desk, current: Current, wanted: Standing) -> tuple[dict[str
         validity=validity,
         status=StatusReference(uri=current.mso.status_uri, index=current.mso.status_index),
         random=desk.random,
+        address=wanted.address,
     )
     files = assemble.slot_files(assemble.sign_permit(unsigned, desk.entitlement_signer()), slot, desk.profile)
     active = assemble.activate_slot(current.active, files, desk.profile)

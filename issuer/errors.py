@@ -30,6 +30,7 @@ class Refusal(StrEnum):
     PHOTO_TOO_LARGE = "photo-too-large"
     PHOTO_TOO_SMALL = "photo-too-small"
     PHOTO_ROTATED = "photo-rotated"
+    BAD_ADDRESS = "bad-address"
     BAD_CAN = "bad-can"
     BAD_DATE = "bad-date"
     BAD_REASON = "bad-reason"

@@ -36,6 +36,10 @@ REFUSALS: dict[Refusal, Text] = {
         "照片靠方向标记才显示为正向：请旋正后重新保存。",
         "The photo is upright only by its EXIF mark: turn it upright and save it again.",
     ),
+    Refusal.BAD_ADDRESS: (
+        "地址不能写入卡片（{why}）：请更正 --address。",
+        "This address cannot go onto the card ({why}): correct --address.",
+    ),
     Refusal.BAD_CAN: (
         "卡接入号（CAN）必须是 6 位数字：请更正 --can。",
         "A CAN has exactly six digits: correct --can.",

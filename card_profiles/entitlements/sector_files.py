@@ -31,11 +31,14 @@ MAX_SERVICES = 32
 MAX_NUMBER, MAX_NATIVE, MAX_LATIN, MAX_AUTHORITY = 20, 84, 66, 74
 """UTF-8 bytes of the texts: 28 Han characters of name, the 66 of an ICAO data page, 24 Han characters of authority.
 With all of them full EF.NS.permit stays within 446 bytes, two short READ BINARY under secure messaging."""
+MAX_ADDRESS = 240
+"""UTF-8 bytes: 80 Han characters."""
 
 _DAYS, _EMBEDDED = 100, 24  # RFC 8943 §1.1: days since 1970-01-01
 _EPOCH = date(1970, 1, 1).toordinal()
 _JOINERS = "\u200c\u200d"  # zero-width, but letters of a name in some scripts depend on them
 _SEXES = frozenset({"F", "M", "X"})
+_ADDRESS = "address"  # no service code: those are a capital letter and digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +86,13 @@ class SectorEntitlements:
     """The element of one sector: service code → last day on which the service may be had. Empty when there is none.
 
     A code belongs to the sector (its letter says so): a counter cannot learn of another sector from the file that it
-    may read. Raises `ValueError`.
+    may read. `address` is the holder's residence, which changes without a new card: the household offices' own, empty
+    in every other sector. Raises `ValueError`.
     """
 
     sector: Sector
     services: Mapping[str, date]
+    address: str = ""
 
     def __post_init__(self) -> None:
         if self.sector is Sector.PERMIT:
@@ -97,6 +102,9 @@ class SectorEntitlements:
         for code in self.services:
             if Sector.of_code(code) is not self.sector:
                 raise ValueError(f"service {code} is not of the sector {self.sector}")
+        if self.address and self.sector is not Sector.HOUSEHOLD:
+            raise ValueError(f"the sector {self.sector} carries no address")
+        _check_text(self.address, _ADDRESS, MAX_ADDRESS, empty=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,15 +212,20 @@ def _permit(element: Any, path: str) -> PermitData:
     )
 
 
-def _services_map(entitlements: SectorEntitlements) -> dict[str, CBORTag]:
-    return {code: _tagged(until) for code, until in entitlements.services.items()}
+def _services_map(entitlements: SectorEntitlements) -> dict[str, Any]:
+    services: dict[str, Any] = {code: _tagged(until) for code, until in entitlements.services.items()}
+    return services | {_ADDRESS: entitlements.address} if entitlements.address else services
 
 
 def _services(element: dict[Any, Any], sector: Sector, path: str) -> SectorEntitlements:
     if any(type(code) is not str for code in element):
         raise DecodeError("a service code is a text", path=path)
-    services = {code: _date(until, f"{path}/{code}") for code, until in sorted(element.items())}
-    return SectorEntitlements(sector=sector, services=services)
+    address = element.get(_ADDRESS, "")
+    if type(address) is not str or (not address and _ADDRESS in element):
+        raise DecodeError("an address is a text, or absent", path=f"{path}/{_ADDRESS}")
+    dates = sorted((code, until) for code, until in element.items() if code != _ADDRESS)
+    services = {code: _date(until, f"{path}/{code}") for code, until in dates}
+    return SectorEntitlements(sector=sector, services=services, address=address)
 
 
 def _members(value: Any, path: str, **kinds: type) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -117,7 +117,7 @@ def _limits(*, extended: bool) -> Limits:
 
 def _endorse(world: issuing.World, connection: Connection) -> None:
     def change(old: Standing, start: date, expiry: date) -> Standing:
-        return Standing(until=start.replace(year=start.year + 1), permit_class=old.permit_class, services=old.services)
+        return replace(old, until=start.replace(year=start.year + 1))
 
     with world.desk() as desk:
         endorse(

@@ -75,6 +75,7 @@ def endorse_card(
             until=command_line.day(until, start),
             permit_class=old.permit_class,
             services=command_line.services(old.services, settings, start),
+            address=old.address,
         )
 
     try:

@@ -101,6 +101,14 @@ def test_endorsed(world: World, card: MemoryImage) -> None:
         assert desk.journal.open_intents() == ()
 
 
+def test_a_new_address_needs_no_new_card(world: World, card: MemoryImage) -> None:
+    done = run(world, power_up(card), lambda old, start, expiry: replace(old, address="示例市高新区创业路 1 号"))
+    assert done.differences == (Difference(name="address", old="乌托邦省示例市新城区", new="示例市高新区创业路 1 号"),)
+    assert world.check(card, sector=Sector.HOUSEHOLD).accepted
+    again = run(world, power_up(card), lambda old, start, expiry: old)
+    assert not again.written  # what the card says now is the new address
+
+
 def test_and_back_into_the_first_slot(world: World, card: MemoryImage) -> None:
     run(world, power_up(card))
     run(world, power_up(card), until(date(2029, 11, 21)))

@@ -7,9 +7,11 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from cbor2 import CBORTag
 
 from card_profiles.entitlements.catalogue import SERVICE_SECTORS, Sector, load
 from card_profiles.entitlements.sector_files import (
+    MAX_ADDRESS,
     MAX_SERVICES,
     MAX_SIZE,
     SectorEntitlements,
@@ -19,6 +21,7 @@ from card_profiles.entitlements.sector_files import (
 )
 from card_profiles.residence_permit_v1 import PERMIT as PERMIT_APPLICATION
 from keys import cbor
+from keys.errors import DecodeError
 from tests.permit_material import PERMIT, entitlements, material, randomness
 
 SHORT_READ = 223
@@ -96,6 +99,37 @@ def test_the_most_services_fit_the_file(sector: Sector) -> None:
     assert decode_item(raw, sector).value == full
     with pytest.raises(ValueError):
         SectorEntitlements(sector=sector, services={**full.services, f"{sector.letter}99": date.max})
+
+
+def test_the_household_offices_read_the_address_and_nobody_else_does() -> None:
+    address = "乌托邦省示例市新城区和平街道幸福社区"
+    home = SectorEntitlements(sector=Sector.HOUSEHOLD, services={"P01": date(2027, 1, 1)}, address=address)
+    raw = encode_item(home, random=randomness())
+    assert decode_item(raw, Sector.HOUSEHOLD).value == home
+    assert len(raw) <= SHORT_READ
+    for sector in set(SERVICE_SECTORS) - {Sector.HOUSEHOLD}:
+        with pytest.raises(ValueError):
+            SectorEntitlements(sector=sector, services={}, address=address)
+
+
+def test_the_longest_address_fits_the_file_with_every_service() -> None:
+    codes = [f"P{number:02}" for number in range(MAX_SERVICES)]
+    home = SectorEntitlements(
+        sector=Sector.HOUSEHOLD, services=dict.fromkeys(codes[:16], date.max), address="汉" * (MAX_ADDRESS // 3)
+    )
+    assert len(encode_item(home, random=randomness())) <= MAX_SIZE[Sector.HOUSEHOLD]
+    with pytest.raises(ValueError):
+        replace(home, address=home.address + "汉")
+
+
+@pytest.mark.parametrize("address", ["", 1, b"x", None, "a\nb", "汉" * 81])
+@pytest.mark.parametrize("sector", [Sector.HOUSEHOLD, Sector.HEALTH])
+def test_an_address_that_is_none_is_refused(address: object, sector: Sector) -> None:
+    inner: dict[str, object] = {"digestID": sector.digest_id, "random": bytes(16), "elementIdentifier": str(sector)}
+    inner["elementValue"] = {"address": address}
+    raw = cbor.encode(CBORTag(24, cbor.encode(inner)))
+    with pytest.raises(DecodeError):
+        decode_item(raw, sector)
 
 
 def test_caps_are_the_sizes_of_the_files() -> None:
