@@ -83,12 +83,21 @@ class CardFiles:
         while len(content) < length:
             count = min(length - len(content), self._channel.max_read())
             more = self._channel.send(commands.read_binary(offset=len(content), ne=count))
-            commands.expect_ok(more, f"READ BINARY {file.name}")
+            if not more.data and self._ends_at(len(content)):
+                raise ReadFailed(
+                    Reason.MALFORMED, self.number, f"{file.name} claims {length}, has {len(content)} bytes"
+                )
+            if not more.data or more.sw != StatusWord.END_OF_FILE:
+                commands.expect_ok(more, f"READ BINARY {file.name}")
             if not 0 < len(more.data) <= count:
-                raise ReadFailed(Reason.CARD_FAULT, self.number, f"{file.name} ends early")
+                raise ReadFailed(Reason.CARD_FAULT, self.number, f"{file.name}: not what was asked for")
             content += more.data
             self._progress(Progress(number=self.number, file=file.name, done=len(content), total=length))
         return content
+
+    def _ends_at(self, offset: int) -> bool:
+        """Whether the current file has no byte there: else it was the length of the read that the card disliked."""
+        return not self._channel.send(commands.read_binary(offset=offset, ne=1)).data
 
 
 class Recorder:

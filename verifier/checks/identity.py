@@ -81,7 +81,7 @@ def _data_groups(evidence: Evidence, listed: sod.LdsSecurityObject) -> None:
     """Every file against its digest; every group listed is there, every group there is listed."""
     numbers = set(listed.data_group_hashes)
     read = {int(name[2:]) for name in evidence.identity if name.startswith("DG")}
-    announced = set(com.decode(evidence.identity.get(_COM, b"")).data_groups)
+    announced = set(_announced(evidence.identity.get(_COM, b"")))
     if extra := (read | announced) - numbers:
         raise _Failed(Reason.DATA_GROUP_NOT_LISTED, f"DG{min(extra)}")
     if absent := numbers - (read & announced):
@@ -89,6 +89,14 @@ def _data_groups(evidence: Evidence, listed: sod.LdsSecurityObject) -> None:
     for number in sorted(numbers):
         if not listed.matches(number, _group(evidence, number)):
             raise _Failed(Reason.DATA_GROUP_MISMATCH, f"DG{number}")
+
+
+def _announced(raw: bytes) -> tuple[int, ...]:
+    """The data groups in EF.COM. Nothing signs it, so its versions have to be those that the profile writes."""
+    announced = com.decode(raw).data_groups
+    if raw != com.encode(com.Com(data_groups=announced)):
+        raise _Failed(Reason.MALFORMED, "EF.COM is of another version")
+    return announced
 
 
 def _group(evidence: Evidence, number: int) -> bytes:
