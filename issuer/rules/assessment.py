@@ -14,6 +14,7 @@ from typing import Any
 from . import needs
 from .facts import FACTS, INDEX, Fact, Value, encode
 from .needs import Need
+from .normal import Way
 
 
 class Cure(StrEnum):
@@ -138,6 +139,18 @@ def refusal_record(refusal: Refusal) -> dict[str, Any]:
         "shortfalls": [_shortfall(item) for item in refusal.shortfalls],
         "alternatives": [[_shortfall(item) for item in way] for way in refusal.alternatives],
     }
+
+
+def way_record(way: Way) -> list[dict[str, Any]]:
+    """For JSON: the conditions of a way."""
+    return [
+        {
+            "rule": list(item.origins),
+            "fact": FACTS[item.fact].name,
+            "need": needs.record(FACTS[item.fact], item.need),
+        }
+        for item in way
+    ]
 
 
 def _shortfall(item: Shortfall) -> dict[str, Any]:

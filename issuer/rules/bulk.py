@@ -2,12 +2,12 @@
 
 Every way of every set is one bit. For each fact a table maps the stored form of its value to the bits that it leaves
 standing, so a holder costs one look-up and one AND for each fact; what the bits mean is worked out once for each
-pattern. Tables fill as values occur, through the same `needs.days` as `evaluate`, and are bounded.
+pattern. Tables (`issuer.rules.columns`) fill as values occur and are bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial, reduce
@@ -15,16 +15,14 @@ from itertools import islice
 from operator import and_
 from typing import TypeVar
 
-from . import days as calendar
-from . import needs
-from .facts import FACTS, Fact, Kind, Row, decode
+from .columns import MAX_ENTRIES, column
+from .facts import FACTS, Row
 from .faults import Fault, Mistake, RulesRefused
 from .model import CLASSES
-from .needs import Children, Need, Window
+from .needs import Need
 from .normal import class_goal
-from .rule_set import RuleSet, is_service
+from .rule_set import RuleSet
 
-MAX_ENTRIES = 65_536  # of a table; it is emptied when it is full
 CHUNK = 10_000  # holders between two reports of progress
 
 Id = TypeVar("Id")
@@ -32,10 +30,10 @@ Id = TypeVar("Id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a holder has: the best certain class (None: not eligible, or not known to be) and the granted services."""
+    """The best certain class (None: not eligible, or not known to be) and the granted services, in order."""
 
     permit_class: int | None
-    services: frozenset[str]
+    services: tuple[str, ...]
 
 
 class Table:
@@ -43,15 +41,16 @@ class Table:
 
     def __init__(self, rule_sets: Sequence[RuleSet], today: date) -> None:
         bits: dict[tuple[tuple[int, Need], ...], int] = {}
-        self._goals: list[dict[str, int]] = []
+        self._goals: list[tuple[tuple[tuple[int, int], ...], tuple[tuple[str, int], ...]]] = []
         for rule_set in rule_sets:
             routes: dict[str, int] = {}
             for goal, route in rule_set.routes.items():
                 paths = [tuple(rule_set.questions[at] for at in rule_set.paths[path]) for path in route]
                 routes[goal] = reduce(int.__or__, (1 << bits.setdefault(path, len(bits)) for path in paths), 0)
-            self._goals.append(routes)
+            classes = tuple((number, routes[class_goal(number)]) for number in CLASSES)
+            self._goals.append((classes, tuple((code, routes[code]) for code in rule_set.services)))
         self._outcomes: dict[int, tuple[Outcome, ...]] = {}
-        self._columns = tuple(_column(at, bits, today.toordinal()) for at in range(len(FACTS)))
+        self._columns = tuple(column(at, bits, today.toordinal()) for at in range(len(FACTS)))
 
     def patterns(self, rows: Iterable[Row]) -> Iterator[int]:
         """The ways that certainly hold for each holder, as bits, in the order of `rows`.
@@ -71,7 +70,7 @@ class Table:
         if found is None:
             if len(self._outcomes) >= MAX_ENTRIES:
                 self._outcomes.clear()
-            found = self._outcomes[pattern] = tuple(_outcome(routes, pattern) for routes in self._goals)
+            found = self._outcomes[pattern] = tuple(_outcome(*goals, pattern) for goals in self._goals)
         return found
 
 
@@ -103,95 +102,8 @@ def _wrong_rows(table: Table, chunk: tuple[tuple[Id, Row], ...]) -> Iterator[Mis
             yield Mistake(path=str(holder), fault=Fault.WRONG_FORMAT, details={"value": str(error), "known": "-"})
 
 
-def _outcome(routes: Mapping[str, int], pattern: int) -> Outcome:
+def _outcome(classes: Iterable[tuple[int, int]], services: Iterable[tuple[str, int]], pattern: int) -> Outcome:
     return Outcome(
-        permit_class=next((number for number in CLASSES if pattern & routes[class_goal(number)]), None),
-        services=frozenset(goal for goal, bits in routes.items() if bits & pattern and is_service(goal)),
+        permit_class=next((number for number, bits in classes if bits & pattern), None),
+        services=tuple([code for code, bits in services if bits & pattern]),
     )
-
-
-# --- the table of one fact
-
-
-class _Column(dict[str | int | None, int]):
-    """Stored form → bits. `always`: ways that do not ask for the fact; they stand also where it is not known."""
-
-    def __init__(self, fact: Fact, always: int, asked: Mapping[Need, int], day: int) -> None:
-        super().__init__({None: always})
-        self._fact = fact
-        self._always = always
-        self._asked = tuple(asked.items())
-        self._day = day
-
-    def __missing__(self, cell: str | int | None) -> int:
-        if len(self) >= MAX_ENTRIES:
-            self.clear()
-            self[None] = self._always
-            if cell is None:
-                return self._always
-        found = self[cell] = self._bits(cell)
-        return found
-
-    def _bits(self, cell: str | int | None) -> int:
-        value = decode(self._fact, cell)
-        bits = self._always
-        for need, ways in self._asked:
-            if calendar.holds(needs.days(self._fact, need, value), self._day):
-                bits |= ways
-        return bits
-
-
-class _Births(_Column):
-    """Families are too many for a table: each birth date has its windows, and each set of windows its bits."""
-
-    def __init__(self, fact: Fact, always: int, asked: Mapping[Need, int], day: int) -> None:
-        super().__init__(fact, always, asked, day)
-        wanted = [need for need in asked if isinstance(need, Children)]
-        self._windows: list[Window] = sorted({window for need in wanted for window in need.some | need.none})
-        self._of_birth: dict[str, int] = {}
-        self._of_windows: dict[int, int] = {}
-
-    def __missing__(self, cell: str | int | None) -> int:
-        if not isinstance(cell, str) or len(cell) <= 10:  # one child or none
-            return super().__missing__(cell)
-        births = cell.split(",")
-        inside = 0
-        before = ""
-        for birth in births:
-            if birth < before:
-                raise ValueError(f"{self._fact.name}: {cell!r}")
-            before = birth
-            windows = self._of_birth.get(birth)
-            inside |= self._birth(birth) if windows is None else windows
-        bits = self._of_windows.get(inside)
-        if bits is None:
-            if len(self._of_windows) >= MAX_ENTRIES:
-                self._of_windows.clear()
-            bits = self._of_windows[inside] = self._bits(cell)
-        return bits
-
-    def _birth(self, birth: str) -> int:
-        value = decode(self._fact, birth)
-        if not birth:
-            raise ValueError(f"{self._fact.name}: an empty birth date")
-        if len(self._of_birth) >= MAX_ENTRIES:
-            self._of_birth.clear()
-        found = 0
-        for at, window in enumerate(self._windows):
-            if calendar.holds(needs.days(self._fact, Children(some=frozenset({window})), value), self._day):
-                found |= 1 << at
-        self._of_birth[birth] = found
-        return found
-
-
-def _column(place: int, bits: Mapping[tuple[tuple[int, Need], ...], int], day: int) -> _Column:
-    always = 0
-    asked: dict[Need, int] = {}
-    for path, bit in bits.items():
-        need = next((need for fact, need in path if fact == place), None)
-        if need is None:
-            always |= 1 << bit
-        else:
-            asked[need] = asked.get(need, 0) | 1 << bit
-    fact = FACTS[place]
-    return (_Births if fact.kind is Kind.BIRTHS else _Column)(fact, always, asked, day)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeAlias
 
-from .bulk import MAX_ENTRIES, Outcome, Table, chunks
+from .bulk import Outcome, Table, chunks
+from .columns import MAX_ENTRIES
 from .facts import Row
 from .rule_set import RuleSet
 
@@ -83,13 +84,15 @@ class _Sum:
         """`count` holders of one pattern."""
         old, new = self._table.outcomes(pattern)
         self.holders += count
-        self.kept.update(dict.fromkeys(old.services & new.services, count))
+        before, after = frozenset(old.services), frozenset(new.services)
+        for code in before & after:
+            self.kept[code] += count
         if old == new:
             return
         self.affected.add(count, examples)
-        for code in new.services - old.services:
+        for code in after - before:
             self.gained.setdefault(code, _Tally()).add(count, examples)
-        for code in old.services - new.services:
+        for code in before - after:
             self.lost.setdefault(code, _Tally()).add(count, examples)
         if old.permit_class != new.permit_class:
             self.classes.setdefault((old.permit_class, new.permit_class), _Tally()).add(count, examples)

@@ -10,6 +10,7 @@ from enum import StrEnum
 class Fault(StrEnum):
     """One kind of mistake. `issuer.rules.texts` holds a line in each language for each of them."""
 
+    NO_SUCH_FILE = "no-such-file"
     NOT_JSON = "not-json"
     TOO_LARGE = "too-large"
     TOO_DEEP = "too-deep"
