@@ -287,6 +287,7 @@ class Person:
     nationality: str = "UTO"
     permit_class: int = 2
     authority_name: str = "安和市公安局"
+    address: str = "安和市新城区和平街 7 号"
     expiry: date = date(2031, 5, 20)
     portrait_shade: int = 90
 
@@ -525,7 +526,8 @@ def issue(
     draw = salts(f"{person.number}/{chip}")
     items = {Sector.PERMIT: encode_item(permit_data(person, groups[2]), random=draw)}
     for sector in SERVICE_SECTORS:
-        granted = SectorEntitlements(sector=sector, services=services.get(sector, {}))
+        address = person.address if sector is Sector.HOUSEHOLD else ""
+        granted = SectorEntitlements(sector=sector, services=services.get(sector, {}), address=address)
         items[sector] = encode_item(granted, random=draw)
     mso = MobileSecurityObject(
         value_digests={sector.digest_id: digest(raw) for sector, raw in items.items()},

@@ -58,6 +58,8 @@ def human(verdict: Verdict, style: Style, effort: Effort | None) -> str:
         name = " / ".join(part for part in (holder.name_native, holder.name_latin) if part)
         permit_class = f"{say(LABELS['class'])} {holder.permit_class}"
         lines.append(f"    {name}  {holder.number}  {holder.birth_date.isoformat()}  {permit_class}")
+    if verdict.address and verdict.genuine.good:
+        lines.append(f"    {say(LABELS['address'])} {verdict.address}")
     if verdict.valid_until is not None and verdict.genuine.good:
         lines.append(f"    {say(LABELS['endorsed'])} {verdict.valid_until.date().isoformat()}")
     for name in FACETS:
@@ -125,6 +127,7 @@ def json_tree(verdict: Verdict, effort: Effort | None) -> dict[str, object]:
         "at": verdict.at.isoformat(),
         "reasons": list(verdict.reasons),
         "facets": {name: _facet_tree(getattr(verdict, name)) for name in FACETS},
+        "address": verdict.address if verdict.genuine.good else "",
         "services": [
             {
                 "code": service.code,

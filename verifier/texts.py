@@ -335,6 +335,7 @@ LABELS: dict[str, Text] = {
     "own_data": ("无法判断:本机数据或时钟有问题", "UNDECIDED: this machine's own data or clock is at fault"),
     "class": ("类别", "class"),
     "endorsed": ("签注有效至", "endorsed until"),
+    "address": ("居住地住址", "resides at"),
     "until": ("至", "until"),
     "trust": ("信任数据", "trust data"),
     "status": ("状态名单", "status list"),

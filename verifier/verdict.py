@@ -127,6 +127,7 @@ class Verdict:
     entitled: Facet
     data_age: Facet
     services: tuple[ServiceEntitlement, ...] = ()
+    address: str = ""  # residence, on a household office's counter only
     holder: Holder | None = None
     valid_until: datetime | None = None
     ages: DataAge = DataAge(trust_signed=None, status_signed=None)

@@ -86,6 +86,7 @@ def verify(
         entitled=entitled,
         data_age=Facet(outcome=fresh.outcome, reasons=fresh.reasons, details=(fresh.detail,)),
         services=granted,
+        address="" if elements.entitlements is None else elements.entitlements.address,
         holder=_holder(elements.permit),
         valid_until=mso.valid_until,
         ages=ages,

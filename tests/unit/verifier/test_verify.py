@@ -7,12 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from card_profiles.entitlements.catalogue import Catalogue, Sector, ServiceStatus
+from card_profiles.entitlements.catalogue import SERVICE_SECTORS, Catalogue, Sector, ServiceStatus
 from card_profiles.entitlements.catalogue import Service as CatalogueService
 from card_profiles.entitlements.catalogue import load as load_catalogue
 from tests.factory import NOW, authority, decide, issue, policy
 from verifier.policy import AT_A_COUNTER, BEFORE_WRITING, Check
 from verifier.reason import Blame, Reason, blame
+from verifier.report import Style, human, json_tree
+from verifier.texts import Language
 from verifier.verdict import CheckFailed, DataAge, ExitCode, Facet, Outcome, Step, Verdict
 from verifier.verify import verify
 
@@ -32,6 +34,16 @@ def test_a_good_card() -> None:
     assert verdict.holder is not None
     assert (verdict.holder.number, verdict.holder.name_native) == ("RP0402137", "陈晓梅")
     assert [step.number for step in verdict.steps] == ["4", "5", "6", "7", "8", "10", "11"]
+
+
+def test_the_address_is_shown_at_a_household_office_alone() -> None:
+    style = Style(language=Language.EN, colour=False)
+    for sector in SERVICE_SECTORS:
+        verdict = decide(PERMIT.evidence(sector))
+        home = sector is Sector.HOUSEHOLD
+        assert verdict.address == ("安和市新城区和平街 7 号" if home else "")
+        assert ("和平街" in human(verdict, style, None)) is home
+        assert json_tree(verdict, None)["address"] == verdict.address
 
 
 def test_services_until_the_end_of_their_last_day() -> None:
