@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 class Purpose(StrEnum):
-    """What a key may sign. A key has one purpose."""
+    """What a key is for. A key has one purpose."""
 
     CSCA = "csca"
     LINK = "link"
@@ -19,6 +19,8 @@ class Purpose(StrEnum):
     STATUS_SIGNER = "status-signer"
     AUDIT_SIGNER = "audit-signer"
     MASTER_LIST_SIGNER = "master-list-signer"
+    CARD_MASTER_KEY = "card-master-key"
+    """Signs nothing: gives each card its own keys."""
 
 
 class CoseAlgorithm(IntEnum):

@@ -1,11 +1,10 @@
-"""A small authority in one directory: its keys, what they sign, and the trust directory that counters copy.
+"""An authority in one directory: its keys, what they sign, and the trust directory that counters copy.
 
-    registry.json   settings and the list of keys, no secret: `registry`
-    keys/           the software custody
+    registry.db     settings, keys and their lives, no secret: `registry`
+    keys/           the software custody; keys on tokens stay there
     trust/          csca/ link/ signers/ crl/ status/ catalogue.json: `trust`
 
-The authority file that `create` starts from: `authority_file`. Rotation of keys, hardware custody and distribution
-stand on the seams here: keys are named by URI, and the registry lists generations.
+The authority file that `create` starts from: `authority_file`. What changes keys: `rotation`.
 """
 
 from __future__ import annotations
@@ -16,31 +15,32 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import load_der_x509_certificate
 
-from . import founding, registry, signed_lists, status_list
+from . import registry, signed_lists
 from .algorithms import Purpose
 from .authority_file import AuthoritySettings
-from .custody import CardKeys, CardMasterKey, Custody
+from .certificates import CertificationAuthority
+from .counted_key import CountedKey
+from .custody import CardKeys, CardMasterKey, Custody, CustodyByUri, CustodyError, CustodyReason, CustodyWarning
 from .custody.software import ScryptCost, SoftwareCustody
 from .envelopes import cose
-from .envelopes.errors import SignatureError
-from .errors import DecodeError
-from .files import PUBLIC, read_regular, replace
-from .parsed_certificate import ParsedCertificate, ParsedCrl, read_certificate, read_crl
-from .registry import AuthorityError, AuthorityReason, KeyRecord, Registry
-from .spki import certificate_spki, key_id
-from .status_list import Status, StatusList, StatusListError
-from .trust import MAX_CRL, status_file_name
+from .lifecycle import KeyState
+from .parsed_certificate import ParsedCertificate, ParsedCrl
+from .published_lists import PublishedLists
+from .registry import AuthorityError, AuthorityReason, KeyRecord, Registry, require_may_sign
+from .status_list import Status, StatusList
 
 CARD_KEY_VERSION = 0x30
-"""SCP03 key version of the keys that the card master key gives."""
+"""SCP03 key version of the keys that the first card master key gives; each generation has the next."""
+MAX_CARD_KEY_VERSION = 0x3F
 TRANSPORT_KEY_VERSION = 0x01
 """SCP03 key version of the transport keys."""
 _TEST_KEY = bytes(range(0x40, 0x50))
 TEST_TRANSPORT_KEYS = CardKeys(enc=_TEST_KEY, mac=_TEST_KEY, dek=_TEST_KEY)
 """The key 404142…4F that GlobalPlatform cards come with for tests. Anyone can write a blank that still carries it."""
 
-_LOCK_WAIT = 10.0
+LOCK_WAIT = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,17 @@ class Signer:
     certificate: bytes
     """DER."""
     private_key: ec.EllipticCurvePrivateKey = field(repr=False)
+    """Counts every signature before it is made; `AuthorityError` when the key may make no more."""
     key_use_until: datetime
 
     def raw_signer(self) -> cose.RawSign:
         """Signs for COSE: r ‖ s, 64 bytes."""
         return cose.raw_signer(self.private_key)
+
+    def count_ahead(self, signatures: int) -> None:
+        """Count a batch in one durable write, where each signature would take its own."""
+        assert isinstance(self.private_key, CountedKey)
+        self.private_key.count_ahead(signatures)
 
 
 def system_clock() -> datetime:
@@ -65,19 +71,52 @@ def system_clock() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class Authority:
-    """An opened authority. A signer's key is decrypted when it is first asked for."""
+def custody_at(
+    home: str,
+    passphrase: bytes,
+    *,
+    cost: ScryptCost | None = None,
+    random: Callable[[int], bytes] = os.urandom,
+    warn: Callable[[CustodyWarning], None] | None = None,
+) -> Custody:
+    """The custody of an authority's keys: files in its home, and tokens as the environment names their module."""
 
-    def __init__(self, home: str, content: Registry, custody: Custody, *, clock: Callable[[], datetime]) -> None:
+    def files() -> Custody:
+        if not passphrase:
+            raise CustodyError("no passphrase", reason=CustodyReason.WRONG_PASSPHRASE, uri="file:")
+        return SoftwareCustody(os.path.join(home, "keys"), passphrase, cost=cost, random=random)
+
+    def tokens() -> Custody:
+        from .custody.pkcs11 import Pkcs11Custody
+
+        return Pkcs11Custody.from_environment()
+
+    return CustodyByUri({"file": files, "pkcs11": tokens}, warn=warn or (lambda warning: None))
+
+
+class Authority:
+    """An opened authority. A signer's key is opened when it is first asked for."""
+
+    def __init__(
+        self,
+        home: str,
+        content: Registry,
+        custody: Custody,
+        *,
+        clock: Callable[[], datetime],
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
         self.home = home
         self.registry = content
         self.settings = content.settings
+        self.custody = custody
+        self.clock = clock
+        self.random = random
         self.trust_dir = os.path.join(home, "trust")
+        self.lists = PublishedLists(content, self.trust_dir, clock)
         self.uses_test_transport_keys = not content.own_transport_keys
         """True when blanks are written with the published test key: for demonstrations only."""
-        self._custody = custody
-        self._clock = clock
-        self._signers: dict[str, Signer] = {}
+        self._opened: dict[str, CountedKey] = {}
 
     @classmethod
     def create(
@@ -90,50 +129,161 @@ class Authority:
         clock: Callable[[], datetime] = system_clock,
         random: Callable[[int], bytes] = os.urandom,
         cost: ScryptCost | None = None,
+        actor: registry.Actor | None = None,
     ) -> Authority:
         """Make an authority at `home`, complete or not at all, and open it; see `founding.found`."""
+        from .founding import found
+
         home = os.path.abspath(os.fspath(home))
-        founding.found(home, settings, passphrase, catalogue=catalogue, now=clock(), random=random, cost=cost)
-        return cls.open(home, passphrase, clock=clock)
+        found(
+            home,
+            settings,
+            passphrase,
+            catalogue=catalogue,
+            now=clock(),
+            random=random,
+            cost=cost,
+            actor=actor or registry.Actor(),
+        )
+        return cls.open(home, passphrase, clock=clock, cost=cost)
 
     @classmethod
     def open(
-        cls, home: str | os.PathLike[str], passphrase: bytes, *, clock: Callable[[], datetime] = system_clock
+        cls,
+        home: str | os.PathLike[str],
+        passphrase: bytes,
+        *,
+        clock: Callable[[], datetime] = system_clock,
+        random: Callable[[int], bytes] = os.urandom,
+        cost: ScryptCost | None = None,
+        warn: Callable[[CustodyWarning], None] | None = None,
     ) -> Authority:
-        """Open the authority at `home`. `AuthorityError` when it is none, `CustodyError` for a wrong passphrase."""
+        """Open the authority at `home`. `AuthorityError` when it is none, `CustodyError` for a wrong passphrase.
+
+        `cost` is for keys that will be made. Whatever the published CRL knows is taken up (`PublishedLists.learn`).
+        """
         home = os.path.abspath(os.fspath(home))
         content = registry.load(home)
-        custody = SoftwareCustody(os.path.join(home, "keys"), passphrase)
+        custody = custody_at(home, passphrase, cost=cost, random=random, warn=warn)
         # A wrong passphrase shows here and not in the middle of a card.
-        custody.private_key(content.newest(Purpose.STATUS_SIGNER).uri)
-        return cls(home, content, custody, clock=clock)
+        in_use = [key for key in content.keys if key.state is KeyState.ACTIVE]
+        in_use.sort(key=lambda key: key.purpose is not Purpose.STATUS_SIGNER)
+        for key in in_use[:1]:
+            if key.purpose is Purpose.CARD_MASTER_KEY:
+                custody.card_master_key(key.uri)
+            else:
+                custody.private_key(key.uri)
+        authority = cls(home, content, custody, clock=clock, random=random)
+        authority.lists.learn()
+        return authority
+
+    @classmethod
+    def look(cls, home: str | os.PathLike[str], *, clock: Callable[[], datetime] = system_clock) -> Authority:
+        """Open the authority for what is public: needs no passphrase, and no key of it can be used."""
+        home = os.path.abspath(os.fspath(home))
+        return cls(home, registry.load(home), custody_at(home, b""), clock=clock)
+
+    # --- signers and card keys -------------------------------------------------------------------------------------
 
     @property
     def document_signer(self) -> Signer:
-        """Signs EF.SOD. `AuthorityError` (KEY_PERIOD_ENDED) after its period, as for every signer."""
-        return self._signer(Purpose.DOCUMENT_SIGNER)
+        """Signs EF.SOD. `AuthorityError` when it may not sign now, as for every signer: period, cap, state."""
+        return self.signer(Purpose.DOCUMENT_SIGNER)
 
     @property
     def entitlement_signer(self) -> Signer:
         """Signs MobileSecurityObjects and printed codes."""
-        return self._signer(Purpose.ENTITLEMENT_SIGNER)
+        return self.signer(Purpose.ENTITLEMENT_SIGNER)
 
     @property
     def status_signer(self) -> Signer:
         """Signs status lists."""
-        return self._signer(Purpose.STATUS_SIGNER)
+        return self.signer(Purpose.STATUS_SIGNER)
+
+    def signer(self, purpose: Purpose) -> Signer:
+        """The active signer of a purpose."""
+        key = self.registry.active(purpose)
+        require_may_sign(key, now=self.clock())
+        assert key.active_until is not None
+        return Signer(
+            purpose=purpose,
+            kid=key.kid,
+            certificate=self.certificate(key).der,
+            private_key=self.private_key(key),
+            key_use_until=key.active_until,
+        )
+
+    def private_key(self, key: KeyRecord, *, own_certificate: bool = False) -> CountedKey:
+        """A key that counts; `own_certificate` is for a CSCA key that certifies itself."""
+        known = self._opened.get(key.uri)
+        if known is not None and not own_certificate:
+            return known
+
+        def check() -> None:
+            # What was counted ahead is not a licence to sign after the period.
+            if not own_certificate and key.active_until is not None and self.clock() > key.active_until:
+                require_may_sign(key, now=self.clock())
+
+        counted = CountedKey(
+            self.custody.private_key(key.uri),
+            lambda count: self.registry.spend(key, count, now=self.clock(), own_certificate=own_certificate),
+            check=check,
+        )
+        if not own_certificate:
+            self._opened[key.uri] = counted
+        return counted
+
+    def certification_authority(self) -> CertificationAuthority:
+        """The active CSCA, to issue certificates and CRLs."""
+        key = self.registry.active(Purpose.CSCA)
+        require_may_sign(key, now=self.clock())
+        certificate = load_der_x509_certificate(self.certificate(key).der)
+        return CertificationAuthority(certificate=certificate, private_key=self.private_key(key))
 
     @property
     def card_master_key(self) -> CardMasterKey:
-        """Gives each card its keys, of version `CARD_KEY_VERSION`."""
-        return self._custody.card_master_key(founding.MASTER_URI)
+        """Gives new cards their keys, of version `card_key_version`."""
+        return self.custody.card_master_key(self.registry.active(Purpose.CARD_MASTER_KEY).uri)
+
+    @property
+    def card_key_version(self) -> int:
+        """SCP03 key version of what `card_master_key` gives: what a card should have after its next endorsement."""
+        return card_key_version(self.registry.active(Purpose.CARD_MASTER_KEY))
+
+    @property
+    def card_key_versions(self) -> tuple[int, ...]:
+        """Versions that cards may carry and whose master key is still there, oldest first."""
+        return tuple(
+            card_key_version(key)
+            for key in self.registry.keys
+            if key.purpose is Purpose.CARD_MASTER_KEY and key.destroyed_at is None and key.activated_at is not None
+        )
+
+    def card_keys(self, serial: bytes, version: int) -> CardKeys:
+        """The keys of version `version` of the card with this serial (10 bytes).
+
+        Also those of a retired or compromised master key: such a card must be opened once more, to be given new ones.
+        `AuthorityError` (NO_KEY) for a version that never was, or is destroyed.
+        """
+        for key in self.registry.keys:
+            if key.purpose is Purpose.CARD_MASTER_KEY and card_key_version(key) == version and not key.destroyed_at:
+                return self.custody.card_master_key(key.uri).diversify(serial)
+        raise AuthorityError(
+            f"no card key version {version:02X}", reason=AuthorityReason.NO_KEY, detail=f"{version:02X}"
+        )
 
     @property
     def transport_keys(self) -> CardKeys:
         """The keys of blank cards, of version `TRANSPORT_KEY_VERSION`; see `uses_test_transport_keys`."""
         if self.uses_test_transport_keys:
             return TEST_TRANSPORT_KEYS
-        return self._custody.card_keys(founding.TRANSPORT_URI)
+        return self.custody.card_keys(self.settings.key_uri("transport-1", ".key"))
+
+    def certificate(self, key: KeyRecord) -> ParsedCertificate:
+        """The certificate of a line of the registry."""
+        return self.lists.certificate(key.certificate)
+
+    # --- lists -----------------------------------------------------------------------------------------------------
 
     @property
     def status_uri(self) -> str:
@@ -148,9 +298,10 @@ class Authority:
         """Set statuses by index, sign the list anew and put it in the place of the old one; returns the new one.
 
         All or nothing. `AuthorityError`: STATUS_FINAL when a status would leave INVALID, STATUS_INDEX outside of the
-        list, CLOCK when the list at hand is from the future, BUSY when another run holds the lock for ten seconds.
+        list, CLOCK when the list at hand is from the future, ROLLED_BACK when it is older than one published before,
+        BUSY when another run holds the lock for ten seconds.
         """
-        with registry.locked(self.home, wait=_LOCK_WAIT):
+        with registry.locked(self.home, wait=LOCK_WAIT):
             previous = self.published_statuses()
             for index, status in changes.items():
                 if not 0 <= index < len(previous):
@@ -161,114 +312,39 @@ class Authority:
                     raise AuthorityError(
                         f"status {index} is INVALID for good", reason=AuthorityReason.STATUS_FINAL, detail=str(index)
                     )
-            return self._publish_status(previous, {**signed_lists.entries(previous), **changes})
+            return self.sign_statuses(previous, {**signed_lists.entries(previous), **changes})
 
     def published_statuses(self) -> StatusList:
         """The status list as published, its signature checked."""
-        name = os.path.join("status", status_file_name(self.status_uri))
-        raw = self._read(name, status_list.MAX_SIZE)
-        try:
-            kid = cose.parse(raw, max_size=status_list.MAX_SIZE, tagged=True).kid
-            for key in self.registry.keys:
-                certificate = self.certificate(key)
-                if key.purpose is Purpose.STATUS_SIGNER and key_id(certificate_spki(certificate.der)) == kid:
-                    assert isinstance(certificate.public_key, ec.EllipticCurvePublicKey)
-                    return status_list.verify(raw, certificate.public_key, self.status_uri)
-        except (DecodeError, SignatureError, StatusListError) as error:
-            raise self._damaged(name, str(error)) from error
-        raise self._damaged(name, "signed by no status signer of this authority")
+        return self.lists.statuses()
 
     def published_crl(self) -> ParsedCrl:
         """The CRL as published."""
-        try:
-            return read_crl(self._read(self._crl_name(), MAX_CRL))
-        except DecodeError as error:
-            raise self._damaged(self._crl_name(), str(error)) from error
+        return self.lists.crl()
 
     def refresh(self) -> tuple[ParsedCrl, StatusList]:
         """Sign CRL and status list anew, unchanged but for number and dates, so that they do not run out.
 
-        Interim: publication with its roles and thresholds will take this over. `AuthorityError` as `publish_statuses`.
+        `AuthorityError` as `publish_statuses`.
         """
-        with registry.locked(self.home, wait=_LOCK_WAIT):
+        with registry.locked(self.home, wait=LOCK_WAIT):
             previous = self.published_statuses()
-            crl = self._publish_crl()
-            return crl, self._publish_status(previous, signed_lists.entries(previous))
+            crl = self.sign_crl()
+            return crl, self.sign_statuses(previous, signed_lists.entries(previous))
 
-    def certificate(self, key: KeyRecord) -> ParsedCertificate:
-        """The certificate of a line of the registry."""
-        try:
-            return read_certificate(self._read(key.certificate, 1 << 16))
-        except DecodeError as error:
-            raise self._damaged(key.certificate, str(error)) from error
+    def sign_crl(self) -> ParsedCrl:
+        """The next CRL, by the active CSCA. The caller holds the lock."""
+        return self.lists.publish_crl(self.certification_authority)
 
-    def _publish_status(self, previous: StatusList, entries: Mapping[int, Status]) -> StatusList:
+    def sign_statuses(self, previous: StatusList | None, entries: Mapping[int, Status]) -> StatusList:
+        """The next status list. The caller holds the lock."""
+        if previous is not None and self.clock() < previous.iat:
+            moment = str(previous.iat)
+            raise AuthorityError("clock is behind the list", reason=AuthorityReason.CLOCK, detail=moment)
         signer = self.status_signer
-        raw = signed_lists.status(
-            self.settings,
-            entries,
-            kid=signer.kid,
-            private_key=signer.private_key,
-            now=self._clock(),
-            size=len(previous),
-        )
-        published = status_list.verify(raw, signer.private_key.public_key(), self.status_uri)
-        try:
-            published.require_succession(previous)
-        except StatusListError as error:
-            raise AuthorityError(str(error), reason=AuthorityReason.CLOCK, detail=str(previous.iat)) from error
-        replace(os.path.join(self.trust_dir, "status", status_file_name(self.status_uri)), raw, mode=PUBLIC)
-        return published
+        return self.lists.publish_statuses(previous, entries, kid=signer.kid, private_key=signer.private_key)
 
-    def _publish_crl(self) -> ParsedCrl:
-        previous, now = self.published_crl(), self._clock()
-        if now < previous.this_update:
-            moment = str(previous.this_update)
-            raise AuthorityError("clock is behind the CRL", reason=AuthorityReason.CLOCK, detail=moment)
-        csca = self.registry.newest(Purpose.CSCA)
-        raw = signed_lists.crl(
-            self.settings,
-            certificate=self.certificate(csca).der,
-            private_key=self._custody.private_key(csca.uri),
-            number=previous.number + 1,
-            now=now,
-            revoked=previous.revoked,
-        )
-        replace(os.path.join(self.trust_dir, self._crl_name()), raw, mode=PUBLIC)
-        return read_crl(raw)
 
-    def _signer(self, purpose: Purpose) -> Signer:
-        key = self.registry.newest(purpose)
-        signer = self._signers.get(key.uri)
-        if signer is None:
-            certificate = self.certificate(key)
-            if certificate.key_use is None or certificate.key_use[1] is None:
-                raise self._damaged(key.certificate, "no private-key usage period")
-            signer = Signer(
-                purpose=purpose,
-                kid=key_id(certificate_spki(certificate.der)),
-                certificate=certificate.der,
-                private_key=self._custody.private_key(key.uri),
-                key_use_until=certificate.key_use[1],
-            )
-            self._signers[key.uri] = signer
-        if self._clock() > signer.key_use_until:
-            # Verifiers refuse what is signed after the period: better no card than one that no counter takes.
-            raise AuthorityError(
-                f"the {purpose} may no longer sign", reason=AuthorityReason.KEY_PERIOD_ENDED, detail=str(purpose)
-            )
-        return signer
-
-    def _crl_name(self) -> str:
-        return os.path.join("crl", f"{self.settings.mrz_country}.crl")
-
-    def _read(self, name: str, limit: int) -> bytes:
-        try:
-            data, _ = read_regular(os.path.join(self.trust_dir, name), limit=limit)
-        except (OSError, DecodeError) as error:
-            raise self._damaged(name, str(error)) from error
-        return data
-
-    def _damaged(self, name: str, what: str) -> AuthorityError:
-        path = os.path.join(self.trust_dir, name)
-        return AuthorityError(f"{path}: {what}", reason=AuthorityReason.DAMAGED, detail=path)
+def card_key_version(key: KeyRecord) -> int:
+    """SCP03 key version of the keys that a generation of the card master key gives."""
+    return CARD_KEY_VERSION + key.generation - 1

@@ -9,8 +9,11 @@
       "crl_uri": "https://…/crl/UTO.crl",                  optional, else beside it
       "document_types": ["IR"],                            optional, how the MRZ of its documents may begin
       "validity": {                                        optional, each in whole days
-        "csca_key_days": 1461, "signer_key_days": 90, "longest_card_days": 1827, "crl_days": 90, "status_days": 30
+        "csca_key_days": 1461, "signer_key_days": 90, "longest_card_days": 1827, "crl_days": 90, "status_days": 30,
+        "csca_staging_days": 60, "staging_days": 14, "card_key_days": 1827, "audit_key_days": 365
       },
+      "documents_per_key": 100000,                         optional, signatures of one document or entitlement signer
+      "custody": "pkcs11:token=permit",                    optional, else "file:": where new keys are made
       "transport_keys": {"enc": "…", "mac": "…", "dek": "…"}   optional, hex: the card maker's keys of blank cards
     }
 
@@ -39,20 +42,43 @@ _DAYS = {
     "longest_card_days": (1, 3653),
     "crl_days": (1, 90),
     "status_days": (1, 90),
+    "csca_staging_days": (0, 366),
+    "staging_days": (0, 60),
+    "card_key_days": (30, 3653),
+    "audit_key_days": (1, 1826),
 }
-_OPTIONAL = {"contact_uri", "crl_uri", "document_types", "validity", "transport_keys"}
+_OPTIONAL = {
+    "contact_uri",
+    "crl_uri",
+    "document_types",
+    "validity",
+    "transport_keys",
+    "documents_per_key",
+    "custody",
+}
+FILES = "file:"
+"""The custody of an authority that names none: encrypted files in its home."""
+MAX_DOCUMENTS_PER_KEY = 10_000_000
+_CUSTODY = re.compile(r"file:|pkcs11:token=[A-Za-z0-9._~%-]+(?:;serial=[A-Za-z0-9]+)?")
 _TEXTS = ("country", "mrz_country", "name_zh", "name_en", "status_uri", "contact_uri", "crl_uri")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validity:
-    """Periods in days (Doc 9303-12 §4.2: CSCA key three to five years, signer key three months, CRL 90 days)."""
+    """Periods in days (Doc 9303-12 §4.2: CSCA key three to five years, signer key three months, CRL 90 days).
+
+    `staging_days` is how long a certificate is published before its key signs: what a counter may be behind.
+    """
 
     csca_key_days: int = 1461
     signer_key_days: int = 90
     longest_card_days: int = 1827
     crl_days: int = 90
     status_days: int = 30
+    csca_staging_days: int = 60
+    staging_days: int = 14
+    card_key_days: int = 1827
+    audit_key_days: int = 365
 
     def __post_init__(self) -> None:
         for name, (least, most) in _DAYS.items():
@@ -74,6 +100,13 @@ class AuthoritySettings:
     document_types: tuple[str, ...] = ("IR",)
     validity: Validity = field(default_factory=Validity)
     transport_keys: CardKeys | None = field(default=None, repr=False)
+    documents_per_key: int = 100_000
+    custody: str = FILES
+    """Scheme and token of the URIs of new keys; existing keys stay where they are."""
+
+    def key_uri(self, name: str, suffix: str = "") -> str:
+        """Where a key called `name` (letters, digits and hyphens) is kept; `suffix` is for files only."""
+        return f"{FILES}{name}{suffix}" if self.custody == FILES else f"{self.custody};object={name}"
 
     @property
     def names(self) -> AuthorityNames:
@@ -87,6 +120,8 @@ class AuthoritySettings:
         members: dict[str, Any] = {name: getattr(self, name) for name in _TEXTS}
         members["document_types"] = list(self.document_types)
         members["validity"] = {name: getattr(self.validity, name) for name in _DAYS}
+        members["documents_per_key"] = self.documents_per_key
+        members["custody"] = self.custody
         return members
 
 
@@ -127,6 +162,8 @@ def from_members(members: Any) -> AuthoritySettings:
         document_types=_document_types(members.get("document_types", ["IR"])),
         validity=_validity(members.get("validity", {})),
         transport_keys=_transport_keys(members["transport_keys"]) if "transport_keys" in members else None,
+        documents_per_key=_documents_per_key(members.get("documents_per_key", 100_000)),
+        custody=_custody(members.get("custody", FILES)),
     )
 
 
@@ -166,6 +203,18 @@ def _validity(value: Any) -> Validity:
         if type(days) is not int:
             raise DecodeError("must be a number of days", path=f"validity/{name}")
     return Validity(**value)
+
+
+def _documents_per_key(value: Any) -> int:
+    if type(value) is not int or not 1 <= value <= MAX_DOCUMENTS_PER_KEY:
+        raise DecodeError(f"must be 1 to {MAX_DOCUMENTS_PER_KEY}", path="documents_per_key")
+    return value
+
+
+def _custody(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 200 or not _CUSTODY.fullmatch(value):
+        raise DecodeError('must be "file:" or "pkcs11:token=LABEL"', path="custody")
+    return value
 
 
 def _transport_keys(value: Any) -> CardKeys:

@@ -96,13 +96,20 @@ class Periods:
     not_before: datetime
     key_use_until: datetime
     not_after: datetime
+    key_use_from: datetime | None = None
+    """When the key may begin to sign, for a certificate that is published ahead; `not_before` by default."""
 
     def __post_init__(self) -> None:
-        for moment in (self.not_before, self.key_use_until, self.not_after):
+        for moment in (self.not_before, self.begin, self.key_use_until, self.not_after):
             if moment.tzinfo is None or moment.microsecond:
                 raise ValueError("periods are moments with a zone, in whole seconds")
-        if not self.not_before < self.key_use_until <= self.not_after:
+        if not self.not_before <= self.begin < self.key_use_until <= self.not_after:
             raise ValueError("periods must follow one another")
+
+    @property
+    def begin(self) -> datetime:
+        """When the key may begin to sign."""
+        return self.key_use_from or self.not_before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +243,7 @@ def _builder(
     issuer: x509.Name, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, periods: Periods, serial: int
 ) -> x509.CertificateBuilder:
     curve_of(public_key)
-    period = x509.PrivateKeyUsagePeriod(_naive(periods.not_before), _naive(periods.key_use_until))
+    period = x509.PrivateKeyUsagePeriod(_naive(periods.begin), _naive(periods.key_use_until))
     return (
         x509.CertificateBuilder()
         .issuer_name(issuer)

@@ -14,10 +14,9 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from . import authority_file, registry, signed_lists
+from . import authority_file, signed_lists
 from .authority import Authority, system_clock
 from .custody import CustodyError
-from .custody.software import SoftwareCustody
 from .errors import DecodeError
 from .messages import LANGUAGES, Text, language_of, message, purpose_name
 from .registry import AuthorityError
@@ -71,8 +70,8 @@ def _init(options: argparse.Namespace, language: str, clock: Callable[[], dateti
 def _status(options: argparse.Namespace, language: str, clock: Callable[[], datetime]) -> None:
     """Needs no passphrase: everything shown is public."""
     home = os.path.abspath(options.home)
-    content = registry.load(home)
-    authority = Authority(home, content, SoftwareCustody(home, b"-"), clock=clock)
+    authority = Authority.look(home, clock=clock)
+    content = authority.registry
     now = clock()
 
     def until(moment: datetime) -> str:
@@ -80,6 +79,8 @@ def _status(options: argparse.Namespace, language: str, clock: Callable[[], date
 
     rows = [message(Text.HEADINGS, language).split("\t")]
     for key in content.keys:
+        if not key.certificate:
+            continue
         certificate = authority.certificate(key)
         end = certificate.key_use[1] if certificate.key_use else None
         kid = key_id(certificate_spki(certificate.der)).hex()

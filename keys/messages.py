@@ -52,10 +52,6 @@ _AUTHORITY: Mapping[AuthorityReason, tuple[str, str]] = {
         "本机时钟早于上次签名的时间（{detail}）。请校正时钟后再试。",
         "This machine's clock is behind what was signed last ({detail}). Set the clock and try again.",
     ),
-    AuthorityReason.KEY_PERIOD_ENDED: (
-        "{detail} 的密钥使用期已结束，不能再签名。需要换用新密钥。",
-        "The signing period of the {detail} key has ended. It must be replaced by a new key.",
-    ),
     AuthorityReason.STATUS_FINAL: (
         "状态 {detail} 已永久失效，不能恢复。",
         "Status {detail} is invalid for good and cannot be restored.",
@@ -63,6 +59,72 @@ _AUTHORITY: Mapping[AuthorityReason, tuple[str, str]] = {
     AuthorityReason.STATUS_INDEX: (
         "状态列表中没有序号 {detail}。请检查该序号。",
         "The status list has no index {detail}. Check the index.",
+    ),
+    AuthorityReason.ROLLED_BACK: (
+        "{detail} 比已发布的版本旧，可能来自旧备份。请运行 permit-keys catch-up 并用 --published 指明最新发布的数据。",
+        "{detail} is older than what was published, as from an old backup. Run permit-keys catch-up and name the "
+        "newest publication with --published.",
+    ),
+    AuthorityReason.NO_KEY: (
+        "没有密钥 {detail}。请用 permit-keys status 查看现有密钥。",
+        "There is no key {detail}. permit-keys status lists them.",
+    ),
+    AuthorityReason.NO_ACTIVE_KEY: (
+        "没有使用中的{detail}密钥。请运行 permit-keys rotate。",
+        "No {detail} key is in use. Run permit-keys rotate.",
+    ),
+    AuthorityReason.KEY_STATE: (
+        "该密钥的状态不允许此操作（{detail}）。",
+        "The state of this key does not allow that ({detail}).",
+    ),
+    AuthorityReason.KEY_PERIOD_NOT_BEGUN: (
+        "该密钥的使用期尚未开始（{detail}），柜台会拒绝它的签名。"
+        "如须立即使用新密钥，请运行 permit-keys rotate --replace。",
+        "The signing period of this key has not begun ({detail}): counters would refuse what it signs. For a new key "
+        "at once, run permit-keys rotate --replace.",
+    ),
+    AuthorityReason.KEY_PERIOD_ENDED: (
+        "密钥的使用期已结束，不能再签名（{detail}）。请运行 permit-keys rotate 换用新密钥。",
+        "The signing period of the {detail} key has ended. Run permit-keys rotate for a new key.",
+    ),
+    AuthorityReason.KEY_CAP_REACHED: (
+        "密钥的签名数量已达上限（{detail}）。请运行 permit-keys rotate 换用新密钥。",
+        "The {detail} key has signed as many documents as a key may. Run permit-keys rotate for a new key.",
+    ),
+    AuthorityReason.NOT_CERTIFIED: (
+        "密钥还没有证书（{detail}）。请先运行 permit-keys stage。",
+        "The {detail} key has no certificate. Run permit-keys stage first.",
+    ),
+    AuthorityReason.NOT_PUBLISHED_AHEAD: (
+        "柜台可能还不认识新密钥，最早可在 {detail} 启用。如须提前，请用 --override 说明理由（将被记录）。",
+        "Counters may not know the new key yet; the earliest date is {detail}. To go ahead, give a reason with "
+        "--override, which is recorded.",
+    ),
+    AuthorityReason.NOT_COVERED: (
+        "认识新密钥的卡和柜台太少（{detail}）。请等待，或用 --override 说明理由（将被记录）。",
+        "Too few cards and counters know the new key ({detail}). Wait, or give a reason with --override, which is "
+        "recorded.",
+    ),
+    AuthorityReason.NO_SUCCESSOR: (
+        "没有可接替的密钥（{detail}），停用后将无法签名。请先运行 permit-keys rotate，或用 --override 说明理由。",
+        "No other {detail} key is in use: nothing could be signed. Run permit-keys rotate first, or give a reason with "
+        "--override.",
+    ),
+    AuthorityReason.STILL_NEEDED: (
+        "仍有卡片需要该密钥，直至 {detail}。如确认已全部换发，请用 --override 说明理由。",
+        "Cards still need this key until {detail}. If all have been moved, say so with --override.",
+    ),
+    AuthorityReason.NO_WITNESS: (
+        "此操作须两人在场（{detail}）。请用 --operator 和 --witness 写明两个不同的姓名。",
+        "This takes two people ({detail}). Name both with --operator and --witness.",
+    ),
+    AuthorityReason.NO_VERSION_LEFT: (
+        "卡片密钥版本号已用尽（{detail}）。",
+        "The versions of card keys are used up ({detail}).",
+    ),
+    AuthorityReason.NOT_REVOCABLE: (
+        "{detail} 不能列入证书吊销列表。如已泄露，请运行 permit-keys compromise。",
+        "{detail} can be in no CRL of ours. If it leaked, run permit-keys compromise.",
     ),
 }
 
@@ -245,6 +307,7 @@ PURPOSES: Mapping[Purpose, tuple[str, str]] = {
     Purpose.STATUS_SIGNER: ("状态签名", "status signer"),
     Purpose.AUDIT_SIGNER: ("审计签名", "audit signer"),
     Purpose.MASTER_LIST_SIGNER: ("主列表签名", "master list signer"),
+    Purpose.CARD_MASTER_KEY: ("卡片主密钥", "card master key"),
 }
 
 LANGUAGES = ("zh", "en")

@@ -1,156 +1,431 @@
-"""The registry of an authority: its settings and the list of its keys, a file without secrets; and its lock."""
+"""The registry of an authority: its settings, its keys and their lives, and everything that was ever done to them.
+
+SQLite in the authority's home (WAL, synchronous=FULL), without secrets. Signatures are counted here before they are
+made: a run that is killed in between has counted one too many, never one too few. Events are appended and chained by
+SHA-256, so that signed minutes, which quote the last digest, witness all that came before.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import time
-from collections.abc import Iterator
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
-from . import authority_file
+from . import authority_file, registry_schema
 from .algorithms import Purpose
+from .authority_errors import AuthorityError, AuthorityReason
 from .authority_file import AuthoritySettings
 from .errors import DecodeError
-from .files import read_regular
+from .home_lock import locked
+from .lifecycle import RULES, KeyEvent, KeyState, require_signing
 
-FILE_NAME = "registry.json"
-FORMAT = 1
+__all__ = ["AuthorityError", "AuthorityReason", "KeyRecord", "Registry", "load", "locked"]
 
-SIGNERS = {
-    Purpose.DOCUMENT_SIGNER: "DS",
-    Purpose.ENTITLEMENT_SIGNER: "ES",
-    Purpose.STATUS_SIGNER: "SS",
-}
-"""The signers that every authority has, and how their common names begin."""
-
-_MAX_SIZE = 1 << 20
+FILE_NAME = "registry.db"
+ACTORS_MAX = 200
 
 
-class AuthorityReason(StrEnum):
-    """Why the authority cannot do what was asked."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who does something, and who watches. Names of people, as they sign the minutes."""
 
-    EXISTS = "exists"
-    NOT_FOUND = "not_found"
-    BUSY = "busy"
-    DAMAGED = "damaged"
-    CLOCK = "clock"
-    """The clock stands before what was signed already."""
-    KEY_PERIOD_ENDED = "key_period_ended"
-    STATUS_FINAL = "status_final"
-    """A status would leave INVALID."""
-    STATUS_INDEX = "status_index"
-
-
-class AuthorityError(Exception):
-    """The authority refuses, for `reason`; `detail` is the path, key, moment or index concerned."""
-
-    def __init__(self, message: str, *, reason: AuthorityReason, detail: str = "") -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.detail = detail
+    operator: str = ""
+    witness: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
-    """A key of the authority: where custody keeps it, and the file of its certificate within `trust/`."""
+    """A key of the authority. Moments are UTC in whole seconds; None for what has not come about."""
 
     purpose: Purpose
     generation: int
+    kid: bytes
+    """8 bytes; of a card master key, the start of SHA-256 over the keys that it gives to serial number 0."""
+    state: KeyState
     uri: str
     certificate: str
+    """File within `trust/`; empty without one."""
+    serial: str
+    """Of the certificate, in hex."""
+    generated_at: datetime
+    staged_at: datetime | None
+    activated_at: datetime | None
+    retired_at: datetime | None
+    destroyed_at: datetime | None
+    compromised_at: datetime | None
+    """Since when it is not to be believed: no later than when that was noticed."""
+    active_from: datetime | None
+    active_until: datetime | None
+    """The private-key usage period."""
+    expires_at: datetime | None
+    """End of the certificate: until then, what the key signed can be checked."""
+    cap: int | None
+    signatures: int
+
+    @property
+    def name(self) -> str:
+        """What people and commands call it, such as DS-3."""
+        return key_name(self.purpose, self.generation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the history."""
+
+    number: int
+    at: datetime
+    key: str
+    """Name of the key, or empty."""
+    kind: str
+    actor: Actor
+    detail: Mapping[str, Any]
+    digest: bytes
+    """SHA-256 over this event and the digest of the one before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A command that was begun and not yet finished, with everything it needs to be finished as it was meant."""
+
+    number: int
+    command: str
+    arguments: Mapping[str, Any]
+
+
+_MOMENTS = (
+    "generated_at",
+    "staged_at",
+    "activated_at",
+    "retired_at",
+    "destroyed_at",
+    "compromised_at",
+    "active_from",
+    "active_until",
+    "expires_at",
+)
+_COLUMNS = ("purpose", "generation", "kid", "state", "uri", "certificate", "serial", *_MOMENTS, "cap", "signatures")
+
+
 class Registry:
-    """What `registry.json` holds."""
+    """An opened registry. Safe for threads; other processes see each change when it is committed."""
 
-    settings: AuthoritySettings
-    keys: tuple[KeyRecord, ...]
-    own_transport_keys: bool
-    """Whether custody keeps transport keys; without, blanks carry the GlobalPlatform test key."""
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._database = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        self.close = weakref.finalize(self, self._database.close)
+        """Closes the file; happens by itself with the object's end."""
+        try:
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute("PRAGMA foreign_keys = ON")
+            version = self._database.execute("PRAGMA user_version").fetchone()[0]
+            if version not in {0, registry_schema.VERSION}:
+                raise DecodeError(f"version {version} is not known", path="user_version")
+            if version:
+                row = self._database.execute("SELECT settings, own_transport_keys FROM authority").fetchone()
+                self.settings: AuthoritySettings = authority_file.from_members(json.loads(row[0]))
+                self.own_transport_keys = bool(row[1])
+                """Whether custody keeps transport keys; without, blanks carry the GlobalPlatform test key."""
+        except (sqlite3.DatabaseError, ValueError, TypeError, DecodeError) as error:
+            self.close()
+            raise AuthorityError(f"{path}: {error}", reason=AuthorityReason.DAMAGED, detail=path) from error
 
-    def newest(self, purpose: Purpose) -> KeyRecord:
-        """The newest generation of a key."""
-        return max((key for key in self.keys if key.purpose is purpose), key=lambda key: key.generation)
+    @classmethod
+    def create(cls, path: str, settings: AuthoritySettings, *, own_transport_keys: bool) -> Registry:
+        """A new registry without keys at `path`."""
+        registry = cls(path)
+        with registry.transaction():
+            registry_schema.create(registry._database)
+            registry._database.execute(
+                "INSERT INTO authority VALUES (1, ?, ?)",
+                (json.dumps(settings.public(), ensure_ascii=False), int(own_transport_keys)),
+            )
+        registry.settings, registry.own_transport_keys = settings, own_transport_keys
+        return registry
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing, durable when it ends; one inside another is part of it."""
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            self._database.execute("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            else:
+                self._database.execute("COMMIT")
+            finally:
+                self._depth -= 1
 
-def encode(registry: Registry) -> bytes:
-    """JSON in UTF-8, for people to read too."""
-    members = {
-        "format": FORMAT,
-        "authority": registry.settings.public(),
-        "keys": [
-            {"purpose": key.purpose, "generation": key.generation, "uri": key.uri, "certificate": key.certificate}
-            for key in registry.keys
-        ],
-        "own_transport_keys": registry.own_transport_keys,
-    }
-    return (json.dumps(members, ensure_ascii=False, indent=2) + "\n").encode()
+    # --- keys ------------------------------------------------------------------------------------------------------
+
+    @property
+    def keys(self) -> tuple[KeyRecord, ...]:
+        """Every key there ever was, by purpose and generation."""
+        order = {purpose.value: place for place, purpose in enumerate(RULES)}
+        found = self._select("")
+        return tuple(sorted(found, key=lambda key: (order[key.purpose], key.generation)))
+
+    def find(self, purpose: Purpose, generation: int) -> KeyRecord | None:
+        """One key, if there is such."""
+        found = self._select("WHERE purpose = ? AND generation = ?", purpose.value, generation)
+        return found[0] if found else None
+
+    def by_name(self, name: str) -> KeyRecord:
+        """The key that people call `name`, or whose kid is `name` in hex; `AuthorityError` (NO_KEY)."""
+        for key in self._select(""):
+            if name.upper() == key.name or name.lower() == key.kid.hex():
+                return key
+        raise AuthorityError(f"no key {name!r:.40}", reason=AuthorityReason.NO_KEY, detail=name[:40])
+
+    def active(self, purpose: Purpose) -> KeyRecord:
+        """The key of a purpose that is in use; `AuthorityError` (NO_ACTIVE_KEY)."""
+        found = self._select("WHERE purpose = ? AND state = 'active'", purpose.value)
+        if not found:
+            raise AuthorityError(f"no active {purpose}", reason=AuthorityReason.NO_ACTIVE_KEY, detail=purpose)
+        return found[0]
+
+    def in_state(self, purpose: Purpose, state: KeyState) -> tuple[KeyRecord, ...]:
+        """Keys of a purpose in one state, oldest first."""
+        return self._select("WHERE purpose = ? AND state = ? ORDER BY generation", purpose.value, state.value)
+
+    def add(
+        self, purpose: Purpose, generation: int, *, uri: str, kid: bytes, at: datetime, cap: int | None, actor: Actor
+    ) -> KeyRecord:
+        """Take up a key that custody has just made."""
+        with self.transaction():
+            self._database.execute(
+                "INSERT INTO keys (purpose, generation, kid, state, uri, generated_at, cap) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (purpose.value, generation, kid, KeyState.GENERATED.value, uri, _seconds(at), cap),
+            )
+            self.note(KeyEvent.GENERATE, key=key_name(purpose, generation), at=at, actor=actor, kid=kid.hex(), uri=uri)
+        added = self.find(purpose, generation)
+        assert added is not None
+        return added
+
+    def move(
+        self,
+        key: KeyRecord,
+        event: KeyEvent,
+        state: KeyState,
+        *,
+        at: datetime,
+        actor: Actor,
+        detail: Mapping[str, Any] | None = None,
+        **values: datetime | str | None,
+    ) -> None:
+        """Set a key's state and other columns, with the event. The life cycle's table decides whether that can be."""
+        columns: dict[str, int | str | None] = {"state": state.value}
+        columns |= {name: _seconds(value) if isinstance(value, datetime) else value for name, value in values.items()}
+        if set(columns) - {"state", "certificate", "serial", *_MOMENTS}:
+            raise ValueError("no such column")
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        with self.transaction():
+            self._database.execute(
+                f"UPDATE keys SET {assignments} WHERE purpose = ? AND generation = ?",  # noqa: S608 - names as above
+                (*columns.values(), key.purpose.value, key.generation),
+            )
+            self.note(event, key=key.name, at=at, actor=actor, **dict(detail or {}))
+
+    def spend(self, key: KeyRecord, count: int, *, now: datetime, own_certificate: bool = False) -> None:
+        """Count `count` signatures of a key before they are made; `AuthorityError` when it may not make them.
+
+        Refused outside of its period, in another state than active, and beyond its cap, as it stands in the database
+        now. `own_certificate` is for a CSCA key that has just been made.
+        """
+        with self.transaction():
+            current = self.find(key.purpose, key.generation)
+            if current is None:
+                raise AuthorityError(f"no key {key.name}", reason=AuthorityReason.NO_KEY, detail=key.name)
+            if not (own_certificate and current.state is KeyState.GENERATED):
+                require_may_sign(current, now=now, count=count)
+            self._database.execute(
+                "UPDATE keys SET signatures = signatures + ? WHERE purpose = ? AND generation = ?",
+                (count, key.purpose.value, key.generation),
+            )
+
+    # --- revocations and high-water marks --------------------------------------------------------------------------
+
+    def revocations(self) -> dict[int, datetime]:
+        """Dates of revocation by the certificate's serial number."""
+        rows = self._database.execute("SELECT serial, revoked_at FROM revocations")
+        return {int(serial, 16): _moment(revoked_at) for serial, revoked_at in rows}
+
+    def add_revocation(self, serial: int, revoked_at: datetime) -> bool:
+        """Take up a revocation, for good; whether that changed anything. An earlier date replaces a later one."""
+        with self.transaction():
+            known = self.revocations().get(serial)
+            if known is not None and known <= revoked_at:
+                return False
+            self._database.execute(
+                "INSERT INTO revocations VALUES (?, ?) ON CONFLICT DO UPDATE SET revoked_at = excluded.revoked_at",
+                (f"{serial:x}", _seconds(revoked_at)),
+            )
+        return True
+
+    def high_water(self, name: str) -> int:
+        """The highest value of a number that only rises, such as the CRL's; 0 for none yet."""
+        row = self._database.execute("SELECT value FROM high_water WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def raise_high_water(self, name: str, value: int) -> None:
+        """Take up a value; a lower one than known changes nothing."""
+        with self.transaction():
+            self._database.execute(
+                "INSERT INTO high_water VALUES (?, ?) "
+                "ON CONFLICT DO UPDATE SET value = excluded.value WHERE excluded.value > value",
+                (name, value),
+            )
+
+    # --- intents ---------------------------------------------------------------------------------------------------
+
+    def begin(self, command: str, arguments: Mapping[str, Any], *, at: datetime) -> Intent:
+        """Write down a command before its first step. There is at most one open intent."""
+        with self.transaction():
+            cursor = self._database.execute(
+                "INSERT INTO intents (command, arguments, begun) VALUES (?, ?, ?)",
+                (command, json.dumps(arguments, ensure_ascii=False), _seconds(at)),
+            )
+            assert cursor.lastrowid is not None
+            return Intent(number=cursor.lastrowid, command=command, arguments=dict(arguments))
+
+    def finish(self, intent: Intent, outcome: str = "done") -> None:
+        """The command's last step is done, or it can never be."""
+        with self.transaction():
+            self._database.execute("UPDATE intents SET outcome = ? WHERE number = ?", (outcome, intent.number))
+
+    def open_intent(self) -> Intent | None:
+        """What a killed run left unfinished."""
+        row = self._database.execute("SELECT number, command, arguments FROM intents WHERE outcome IS NULL").fetchone()
+        return Intent(number=row[0], command=row[1], arguments=json.loads(row[2])) if row else None
+
+    # --- history ---------------------------------------------------------------------------------------------------
+
+    def note(self, kind: str, *, at: datetime, actor: Actor, key: str = "", **detail: Any) -> None:
+        """Append an event."""
+        with self.transaction():
+            last = self._database.execute("SELECT number, digest FROM events ORDER BY number DESC LIMIT 1").fetchone()
+            number, before = (last[0] + 1, last[1]) if last else (1, b"")
+            text = json.dumps(detail, ensure_ascii=False, sort_keys=True)
+            operator, witness = actor.operator[:ACTORS_MAX], actor.witness[:ACTORS_MAX]
+            row = (number, _seconds(at), key, str(kind), operator, witness, text)
+            self._database.execute(
+                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _event_digest(before, row))
+            )
+
+    def events(self, *, after: int = 0) -> tuple[Event, ...]:
+        """The history after event number `after`; `AuthorityError` (DAMAGED) when the chain of digests is broken."""
+        found: list[Event] = []
+        before = b""
+        for *row, digest in self._database.execute("SELECT * FROM events ORDER BY number"):
+            if _event_digest(before, tuple(row)) != digest:
+                raise AuthorityError(
+                    f"event {row[0]} was changed", reason=AuthorityReason.DAMAGED, detail=f"{self.path} #{row[0]}"
+                )
+            before = digest
+            number, at, key, kind, operator, witness, detail = row
+            if number > after:
+                found.append(
+                    Event(
+                        number=number,
+                        at=_moment(at),
+                        key=key,
+                        kind=kind,
+                        actor=Actor(operator=operator, witness=witness),
+                        detail=json.loads(detail),
+                        digest=digest,
+                    )
+                )
+        return tuple(found)
+
+    def snapshot(self, path: str) -> None:
+        """Copy the registry as it stands to a new file, complete in itself."""
+        with self._lock:
+            target = sqlite3.connect(path)
+            try:
+                self._database.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")
+            finally:
+                target.close()
+
+    def _select(self, where: str, *values: Any) -> tuple[KeyRecord, ...]:
+        with self._lock:
+            rows = self._database.execute(
+                f"SELECT {', '.join(_COLUMNS)} FROM keys {where}",  # noqa: S608 - our own text
+                values,
+            ).fetchall()
+        return tuple(_record(row) for row in rows)
 
 
 def load(home: str) -> Registry:
-    """Read the registry of the authority at `home`; `AuthorityError` (NOT_FOUND, DAMAGED) otherwise."""
-    path = os.path.join(home, FILE_NAME)
-    try:
-        raw, _ = read_regular(path, limit=_MAX_SIZE)
-        return _decode(raw)
-    except FileNotFoundError:
-        raise AuthorityError(f"no authority at {home}", reason=AuthorityReason.NOT_FOUND, detail=home) from None
-    except (DecodeError, OSError) as error:
-        raise AuthorityError(f"{path}: {error}", reason=AuthorityReason.DAMAGED, detail=path) from error
+    """Open the registry of the authority at `home`; `AuthorityError` (NOT_FOUND, DAMAGED) otherwise.
 
-
-@contextmanager
-def locked(directory: str, *, wait: float = 0.0) -> Iterator[None]:
-    """Hold the directory's lock, waiting at most `wait` seconds for it; `AuthorityError` (BUSY) if it is not to be had.
-
-    The system drops the lock with the process, so a killed run locks nobody out.
+    An authority whose registry is still a JSON file gets its database first.
     """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    deadline = time.monotonic() + wait
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise AuthorityError(
-                        f"{directory} is in use by another run", reason=AuthorityReason.BUSY, detail=directory
-                    ) from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(descriptor)
+    path = os.path.join(home, FILE_NAME)
+    if not os.path.lexists(path):
+        from . import legacy_registry
+
+        if not legacy_registry.is_there(home):
+            raise AuthorityError(f"no authority at {home}", reason=AuthorityReason.NOT_FOUND, detail=home)
+        legacy_registry.migrate(home, path)
+    if os.path.islink(path) or not os.path.isfile(path):
+        raise AuthorityError(f"{path} is no file", reason=AuthorityReason.DAMAGED, detail=path)
+    registry = Registry(path)
+    if not hasattr(registry, "settings") or not any(key.purpose is Purpose.CSCA for key in registry.keys):
+        registry.close()
+        raise AuthorityError(f"{path} has no CSCA", reason=AuthorityReason.DAMAGED, detail=path)
+    return registry
 
 
-def _decode(raw: bytes) -> Registry:
-    try:
-        members: Any = json.loads(raw)
-        if members["format"] != FORMAT:
-            raise DecodeError(f"format {members['format']!r:.20} is not known", path="format")
-        keys = tuple(
-            KeyRecord(
-                purpose=Purpose(key["purpose"]),
-                generation=int(key["generation"]),
-                uri=str(key["uri"]),
-                certificate=str(key["certificate"]),
-            )
-            for key in members["keys"]
-        )
-        if missing := {Purpose.CSCA, *SIGNERS} - {key.purpose for key in keys}:
-            raise DecodeError(f"no {', '.join(sorted(missing))}", path="keys")
-        return Registry(
-            settings=authority_file.from_members(members["authority"]),
-            keys=keys,
-            own_transport_keys=bool(members["own_transport_keys"]),
-        )
-    except DecodeError:
-        raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DecodeError(f"{type(error).__name__}: {error}") from error
+def key_name(purpose: Purpose, generation: int) -> str:
+    """What people call a key."""
+    return f"{RULES[purpose].label}-{generation}"
+
+
+def require_may_sign(key: KeyRecord, *, now: datetime, count: int = 1) -> None:
+    """Whether a key may make `count` more signatures now; `AuthorityError` that says why not."""
+    require_signing(
+        key.state,
+        key.purpose,
+        now=now,
+        active_from=key.active_from,
+        active_until=key.active_until,
+        signatures=key.signatures,
+        cap=key.cap,
+        wanted=count,
+    )
+
+
+def _record(row: tuple[Any, ...]) -> KeyRecord:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values |= {name: None if values[name] is None else _moment(values[name]) for name in _MOMENTS}
+    return KeyRecord(**{**values, "purpose": Purpose(values["purpose"]), "state": KeyState(values["state"])})
+
+
+def _event_digest(before: bytes, row: tuple[Any, ...]) -> bytes:
+    return sha256(before + json.dumps(row, ensure_ascii=False).encode()).digest()
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -251,7 +251,7 @@ WRONG: dict[str, tuple[Prepare, tuple[str, ...], Refusal]] = {
         (),
         Refusal.ALREADY_PERSONALISED,
     ),
-    "no authority": (lambda b: (b.home / "registry.json").unlink(), (), Refusal.NO_AUTHORITY),
+    "no authority": (lambda b: (b.home / "registry.db").unlink(), (), Refusal.NO_AUTHORITY),
 }
 
 
