@@ -1,4 +1,4 @@
-"""permit-verifier: check a card at a counter, decide again from evidence, watch a reader, list readers.
+"""permit-verifier: check a card at a counter, decide again from evidence, synchronise, watch a reader, list readers.
 
 Starts light: what a command needs is imported by that command. Exit codes: docs/VERIFICATION.md.
 """
@@ -80,6 +80,16 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("--evidence", metavar="FILE", required=True)
     replay.add_argument("--then", action="store_true", help="as at the time of capture, not as of now")
     replay.set_defaults(run=_replay)
+
+    sync = commands.add_parser("sync", parents=[common], help="take over what the authority published")
+    sync.add_argument("--from", dest="source", metavar="URL|DIR", required=True, help="web address, or a stick")
+    sync.add_argument("--trust-anchor", metavar="FILE", help="root metadata, handed over in person; the first time")
+    sync.add_argument(
+        "--store", metavar="DIR", help="where to keep it: the --trust of a check (default: $PERMIT_TRUST)"
+    )
+    sync.add_argument("--state", metavar="DIR", help="where the clock watermark is kept (default: $PERMIT_STATE)")
+    sync.add_argument("--json", action="store_true", help="the outcome as JSON")
+    sync.set_defaults(run=_sync)
 
     readers = commands.add_parser("readers", parents=[common], help="list card readers")
     readers.set_defaults(run=_readers)
@@ -193,6 +203,12 @@ def _replay(arguments: argparse.Namespace, style: Style, now: Callable[[], datet
     verdict = verify(captured, trust, policy, now=captured.captured if arguments.then else now())
     _show(verdict, None, style, json=arguments.json)
     return verdict.exit_code
+
+
+def _sync(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
+    from . import sync_command
+
+    return sync_command.run(arguments, style, now, os.environ)
 
 
 def _readers(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:

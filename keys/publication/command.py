@@ -1,0 +1,93 @@
+"""`permit-keys publication` and `permit-keys publish`: set up who signs, and release what counters need.
+
+The command line of `permit-keys` adds these two with `add`; what goes wrong is told by `explain`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+from ..custody import Custody
+from .errors import PublicationError
+from .texts import REASONS, RULES, TEXTS, Text
+
+_MINUTE = "%Y-%m-%d %H:%MZ"
+_LANGUAGES = ("zh", "en")
+
+
+def add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
+    """Add the two commands; the caller adds what all its commands have, and `set_defaults(command=…)`."""
+    setting_up = commands.add_parser("publication", help="make the keys and the first root of what is published")
+    setting_up.add_argument(
+        "--timestamp-days",
+        type=int,
+        default=3,
+        metavar="N",
+        help="days between releases, 1 to 7 (7 for sites by stick)",
+    )
+    publishing = commands.add_parser("publish", help="release what counters need, as plain files")
+    publishing.add_argument("directory", metavar="DIR", help="DIR/current is what a web server serves")
+    publishing.add_argument("--stick", metavar="DIR", help="copy the release there too")
+    publishing.add_argument("--dry-run", action="store_true", help="check and tell, but sign and release nothing")
+    return setting_up, publishing
+
+
+def set_up(options: argparse.Namespace, language: str, custody: Custody, *, home: str, now: datetime) -> None:
+    """`permit-keys publication`. Raises PublicationError."""
+    from . import home as publication
+
+    publication.set_up(home, custody, now=now, timestamp_days=options.timestamp_days)
+    anchor = os.path.join(home, publication.FOLDER, "roots", "1.root.json")
+    print(_say(Text.SET_UP, language, anchor=anchor))
+
+
+def publish(
+    options: argparse.Namespace,
+    language: str,
+    custody: Custody,
+    *,
+    home: str,
+    trust_directory: str,
+    now: datetime,
+    count: Callable[[str], None] | None = None,
+) -> None:
+    """`permit-keys publish`. Raises PublicationError."""
+    from . import home as publication
+    from .repository import export
+
+    directory = os.path.abspath(options.directory)
+    release = publication.publish_home(
+        home, directory, custody, trust_directory=trust_directory, now=now, count=count, dry_run=options.dry_run
+    )
+    number = release.versions.timestamp
+    if options.dry_run:
+        print(_say(Text.DRY_RUN, language, number=number))
+    else:
+        until = release.valid_until.strftime(_MINUTE)
+        print(_say(Text.PUBLISHED, language, number=number, directory=directory, until=until))
+    counts = {name: len(getattr(release, name)) for name in ("added", "changed", "removed")}
+    print(_say(Text.CHANGES, language, **counts))
+    for sign, names in (("+", release.added), ("~", release.changed), ("-", release.removed)):
+        for name in names:
+            print(f"  {sign} {name}")
+    if options.stick and not options.dry_run:
+        export(directory, options.stick, anchor=publication.roots(home)[0], now=now)
+        print(_say(Text.STICK, language, stick=options.stick))
+
+
+def explain(error: PublicationError, language: str) -> str:
+    """One line: what is wrong and what to do."""
+    half = _LANGUAGES.index(language)
+    detail = error.detail
+    if error.findings:
+        detail = "; ".join(f"{finding.target}: {RULES[finding.rule][half]}" for finding in error.findings)
+    return REASONS[error.reason][half].format(detail=detail)
+
+
+def _say(text: Text, language: str, **values: object) -> str:
+    return TEXTS[text][_LANGUAGES.index(language)].format(**values)

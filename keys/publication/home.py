@@ -1,0 +1,308 @@
+"""Publication as an authority keeps it in its home: who may sign what, every root, and the versions ever signed.
+
+    publication/settings.json            custody URIs by TUF key id, period of the timestamp, the master list's signer
+    publication/roots/<n>.root.json      every root, complete; the first is what counters begin with
+    publication/versions.json            the highest versions ever signed, noted before they can be seen
+    publication/master-list-signer.der   its certificate  ·  publication/masterlist.cms  the list as signed last
+
+Root keys may be anywhere: `install_root` takes a root that was signed elsewhere, key by key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from .. import certificates
+from ..algorithms import Purpose
+from ..certificates import AuthorityNames, CertificationAuthority, Periods
+from ..custody import Custody, CustodyError, CustodyReason
+from ..envelopes.errors import SignatureError
+from ..errors import DecodeError
+from ..files import PUBLIC, read_regular, write_new
+from ..files import replace as replace_file
+from ..parsed_certificate import read_certificate
+from . import layout, master_list, repository, root
+from .errors import PublicationError, PublicationReason
+from .layout import Kind, kind_of
+from .repository import Release, Versions
+from .root import MAX_TIMESTAMP_PERIOD, PERIODS, Role, RoleKeys, key_identifier
+from .targets import collect
+
+FOLDER = "publication"
+_FORMAT = 1
+_SETTINGS, _ROOTS, _VERSIONS = "settings.json", "roots", "versions.json"
+_SIGNER, _LIST = "master-list-signer.der", layout.Kind.MASTER_LIST.value
+_MAX = 1 << 20
+
+KEY_COUNTS: Mapping[Role, tuple[int, int]] = {
+    Role.ROOT: (3, 5),
+    Role.TARGETS: (2, 2),
+    Role.SNAPSHOT: (1, 1),
+    Role.TIMESTAMP: (1, 1),
+}
+"""Threshold and number of keys of each role."""
+LIST_SIGNER_URI = "file:master-list-signer-1.p8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `settings.json` holds."""
+
+    keys: Mapping[str, str]
+    """Custody URI by TUF key id."""
+    timestamp_days: int
+    list_signer: str
+    """Custody URI of the master list signer; empty when no master list is published."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.timestamp_days <= MAX_TIMESTAMP_PERIOD.days:
+            raise DecodeError(f"must be 1 to {MAX_TIMESTAMP_PERIOD.days} days", path="timestamp_days")
+
+    @property
+    def periods(self) -> Mapping[Role, timedelta]:
+        """The period of each role's metadata."""
+        return {**PERIODS, Role.TIMESTAMP: timedelta(days=self.timestamp_days)}
+
+
+def default_uris() -> dict[Role, tuple[str, ...]]:
+    """Where the keys lie when nobody says otherwise: files, for a small authority and for demonstrations."""
+    return {
+        role: tuple(f"file:tuf-{role}-{number}.p8" for number in range(1, count + 1))
+        for role, (_, count) in KEY_COUNTS.items()
+    }
+
+
+def set_up(
+    home: str,
+    custody: Custody,
+    *,
+    now: datetime,
+    uris: Mapping[Role, Sequence[str]] | None = None,
+    timestamp_days: int = PERIODS[Role.TIMESTAMP].days,
+) -> bytes:
+    """Make the keys of all roles that are not there yet and the first root, signed; returns it, the counters' anchor.
+
+    Killed at any moment, the next call takes the keys that there are and finishes. EXISTS once there is a root.
+    """
+    directory = os.path.join(home, FOLDER)
+    if roots(home):
+        raise PublicationError("there is a root already", reason=PublicationReason.EXISTS, detail=directory)
+    os.makedirs(os.path.join(directory, _ROOTS), exist_ok=True)
+    chosen = uris or default_uris()
+    keys = {role: tuple(_made(custody, uri, role) for uri in chosen[role]) for role in Role}
+    found = {
+        key_identifier(key.public_key()): uri
+        for role in Role
+        for key, uri in zip(keys[role], chosen[role], strict=True)
+    }
+    settings = Settings(keys=found, timestamp_days=timestamp_days, list_signer="")
+    _write_settings(directory, settings)
+    role_keys = {
+        role: RoleKeys(threshold=KEY_COUNTS[role][0], keys=tuple(key.public_key() for key in keys[role]))
+        for role in Role
+    }
+    first = root.draft(role_keys, previous=None, now=now)
+    for key in keys[Role.ROOT][: KEY_COUNTS[Role.ROOT][0]]:
+        first = root.add_signature(first, key, previous=None)
+    install_root(home, first)
+    return first
+
+
+def set_up_master_list(
+    home: str,
+    custody: Custody,
+    *,
+    names: AuthorityNames,
+    issuer: CertificationAuthority,
+    periods: Periods,
+    serial: int,
+    uri: str = LIST_SIGNER_URI,
+) -> None:
+    """Have a CSCA certify the master list signer: from then on a master list is published."""
+    directory = os.path.join(home, FOLDER)
+    settings = load_settings(home)
+    key = _made(custody, uri, Purpose.MASTER_LIST_SIGNER)
+    certificate = certificates.purpose_signer(
+        names,
+        purpose=Purpose.MASTER_LIST_SIGNER,
+        issuer=issuer,
+        common_name="ML 1",
+        public_key=key.public_key(),
+        periods=periods,
+        serial=serial,
+    )
+    replace_file(os.path.join(directory, _SIGNER), certificate.public_bytes(Encoding.DER), mode=PUBLIC)
+    _write_settings(directory, replace(settings, list_signer=uri))
+
+
+def publish_home(
+    home: str,
+    directory: str,
+    custody: Custody,
+    *,
+    trust_directory: str,
+    now: datetime,
+    count: Callable[[str], None] | None = None,
+    dry_run: bool = False,
+) -> Release:
+    """Release what lies in the trust directory. `count` hears the URI of a key before each signature by it."""
+    settings, history = load_settings(home), roots(home)
+    if not history:
+        raise PublicationError("there is no root", reason=PublicationReason.NOT_SET_UP, detail=home)
+    folder = os.path.join(home, FOLDER)
+
+    def keys(key_id: str) -> ec.EllipticCurvePrivateKey | None:
+        uri = settings.keys.get(key_id)
+        if uri is None:
+            return None
+        try:
+            key = custody.private_key(uri)
+        except CustodyError as error:
+            if error.reason is CustodyReason.NOT_FOUND:
+                return None
+            raise
+        if count is not None:
+            count(uri)
+        return key
+
+    targets = collect(trust_directory)
+    if settings.list_signer and not dry_run:
+        targets[_LIST] = _master_list(folder, settings, custody, targets, now, count)
+    elif settings.list_signer and os.path.exists(os.path.join(folder, _LIST)):
+        targets[_LIST] = _read(folder, _LIST)
+    return repository.publish(
+        directory,
+        roots=history,
+        targets=targets,
+        keys=keys,
+        now=now,
+        periods=settings.periods,
+        floor=_versions(folder),
+        reserve=lambda versions: _note(folder, versions),
+        dry_run=dry_run,
+    )
+
+
+def roots(home: str) -> tuple[bytes, ...]:
+    """Every root, oldest first; none before the first was made."""
+    folder = os.path.join(home, FOLDER, _ROOTS)
+    found: list[bytes] = []
+    while os.path.lexists(os.path.join(folder, f"{len(found) + 1}.root.json")):
+        found.append(_read(folder, f"{len(found) + 1}.root.json"))
+    return tuple(found)
+
+
+def install_root(home: str, signed: bytes) -> None:
+    """Take a new root into use with the next release; `PublicationError` unless it is complete and follows the last."""
+    history = roots(home)
+    root.require_chain((*history, signed))
+    write_new(os.path.join(home, FOLDER, _ROOTS, f"{len(history) + 1}.root.json"), signed, mode=PUBLIC)
+
+
+def load_settings(home: str) -> Settings:
+    """The settings; `PublicationError` (NOT_SET_UP, DAMAGED) without."""
+    folder = os.path.join(home, FOLDER)
+    if not os.path.lexists(os.path.join(folder, _SETTINGS)):
+        raise PublicationError("publication is not set up", reason=PublicationReason.NOT_SET_UP, detail=home)
+    try:
+        members: Any = json.loads(_read(folder, _SETTINGS))
+        if members.pop("format") != _FORMAT:
+            raise DecodeError("not a format of ours", path=_SETTINGS)
+        return Settings(**members)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(folder, _SETTINGS, error) from error
+
+
+def add_key_uris(home: str, uris: Mapping[str, str]) -> None:
+    """Say where keys lie that a new root names: custody URI by TUF key id."""
+    settings = load_settings(home)
+    _write_settings(os.path.join(home, FOLDER), replace(settings, keys={**settings.keys, **uris}))
+
+
+def _master_list(
+    folder: str,
+    settings: Settings,
+    custody: Custody,
+    targets: Mapping[str, bytes],
+    now: datetime,
+    count: Callable[[str], None] | None,
+) -> bytes:
+    """The list as signed last, while it still lists what is published: signed anew, every release would differ."""
+    certificate = _read(folder, _SIGNER)
+    wanted = {data for name, data in targets.items() if kind_of(name) in {Kind.CSCA, Kind.LINK}}
+    try:
+        raw = _read(folder, _LIST)
+        listed, verified = master_list.verify(raw)
+        if set(listed) == wanted and verified.certificate == certificate:
+            return raw
+    except (FileNotFoundError, PublicationError, DecodeError, SignatureError):
+        pass  # the first, or one that is of no use
+    issuer = _issuer(certificate, wanted)
+    if count is not None:
+        count(settings.list_signer)
+    key = custody.private_key(settings.list_signer)
+    raw = master_list.build(wanted, signer=certificate, issuer=issuer, private_key=key, signing_time=now)
+    replace_file(os.path.join(folder, _LIST), raw, mode=PUBLIC)
+    return raw
+
+
+def _issuer(certificate: bytes, authorities: set[bytes]) -> bytes:
+    """The CSCA certificate whose key signed `certificate`."""
+    from ..parsed_certificate import is_signed_by
+
+    signer = read_certificate(certificate)
+    for candidate in sorted(authorities):
+        parsed = read_certificate(candidate)
+        if parsed.self_issued and parsed.subject == signer.issuer and is_signed_by(signer, parsed):
+            return candidate
+    raise PublicationError(
+        "no CSCA of ours certified the master list signer", reason=PublicationReason.DAMAGED, detail=_SIGNER
+    )
+
+
+def _made(custody: Custody, uri: str, purpose: str) -> ec.EllipticCurvePrivateKey:
+    try:
+        return custody.generate(uri, ec.SECP256R1(), purpose=f"tuf {purpose}")
+    except CustodyError as error:
+        if error.reason is not CustodyReason.ALREADY_EXISTS:
+            raise
+        return custody.private_key(uri)
+
+
+def _write_settings(folder: str, settings: Settings) -> None:
+    members = {"format": _FORMAT, **asdict(settings)}
+    replace_file(os.path.join(folder, _SETTINGS), (json.dumps(members, indent=2) + "\n").encode(), mode=PUBLIC)
+
+
+def _versions(folder: str) -> Versions:
+    if not os.path.lexists(os.path.join(folder, _VERSIONS)):
+        return Versions()
+    try:
+        return Versions(**json.loads(_read(folder, _VERSIONS)))
+    except (ValueError, TypeError) as error:
+        raise _damaged(folder, _VERSIONS, error) from error
+
+
+def _note(folder: str, versions: Versions) -> None:
+    replace_file(os.path.join(folder, _VERSIONS), (json.dumps(asdict(versions)) + "\n").encode(), mode=PUBLIC)
+
+
+def _read(folder: str, name: str) -> bytes:
+    try:
+        data, _ = read_regular(os.path.join(folder, name), limit=_MAX)
+    except (DecodeError, OSError) as error:
+        raise _damaged(folder, name, error) from error
+    return data
+
+
+def _damaged(folder: str, name: str, error: Exception) -> PublicationError:
+    path = os.path.join(folder, name)
+    return PublicationError(f"{path}: {error}", reason=PublicationReason.DAMAGED, detail=path)
