@@ -198,14 +198,23 @@ def verify(raw: bytes, public_key: ec.EllipticCurvePublicKey, uri: str) -> Statu
     )
 
 
-def claimed_uri(raw: bytes) -> str:
-    """The URI that a signed shard claims, to look for its key and its file; `DecodeError`. Believe it after `verify`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What a signed shard says of itself, before anybody looked at the signature."""
+
+    uri: str
+    exp: datetime
+    kid: bytes
+
+
+def claimed(raw: bytes) -> Claimed:
+    """What a signed shard claims, to look for its key and its file; `DecodeError`. Believe it after `verify`."""
     envelope = cose.parse(raw, max_size=MAX_SIZE, tagged=True, path="StatusList")
     claims = cbor.decode(envelope.payload, max_size=MAX_SIZE, path="StatusList")
-    uri = claims.get(_SUB) if isinstance(claims, dict) else None
-    if not isinstance(uri, str) or not _is_uri(uri):
-        raise DecodeError("sub is no URI", path="StatusList/sub")
-    return uri
+    uri, exp = (claims.get(_SUB), claims.get(_EXP)) if isinstance(claims, dict) else (None, None)
+    if not isinstance(uri, str) or not _is_uri(uri) or type(exp) is not int or not 0 <= exp <= _MAX_TIME:
+        raise DecodeError("no URI, or no time of expiry", path="StatusList")
+    return Claimed(uri=uri, exp=datetime.fromtimestamp(exp, UTC), kid=envelope.kid or b"")
 
 
 def pack(entries: Mapping[int, int], *, size: int, bits: int) -> bytes:

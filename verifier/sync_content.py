@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 
 from keys import mapped_status
 from keys.algorithms import Purpose
-from keys.envelopes import cose
 from keys.envelopes.errors import SignatureError
 from keys.errors import DecodeError
 from keys.files import read_regular
-from keys.status_list import MAX_SIZE, InflatesTooFar, StatusList, StatusListError, claimed_uri
+from keys.status_list import MAX_SIZE, InflatesTooFar, StatusList, StatusListError, claimed
 from keys.trust import TrustError, TrustStore, status_file_name
 
 from . import generations
@@ -52,14 +51,14 @@ def _status_lists(directory: str, store: TrustStore, standing: str | None, now: 
         mapped = f"{name.removesuffix('.cwt')}{mapped_status.SUFFIX}"
         try:
             raw, _ = read_regular(path, limit=MAX_SIZE)
-            uri = claimed_uri(raw)
+            claims = claimed(raw)
+            uri = claims.uri
             if name != status_file_name(uri):
                 raise SyncRefused(SyncReason.STATUS_MISPLACED, f"{name} is {uri}")
             known = _known(standing, name, raw, uri)
             if known is not None:
                 # The envelope held when it came. Whether its signer still is one, the new revocation lists tell.
-                kid = cose.parse(raw, max_size=MAX_SIZE, tagged=True).kid or b""
-                store.signer(kid, purpose=Purpose.STATUS_SIGNER, at=known.iat, now=now, crl_grace=_CRL_GRACE)
+                store.signer(claims.kid, purpose=Purpose.STATUS_SIGNER, at=known.iat, now=now, crl_grace=_CRL_GRACE)
                 _link(standing, directory, mapped)
                 yield known.iat
                 continue

@@ -15,7 +15,6 @@ from datetime import datetime
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .. import status_list
-from ..envelopes import cose
 from ..envelopes.errors import SignatureError, SignatureReason
 from ..errors import DecodeError
 from ..parsed_certificate import ParsedCertificate, ParsedCrl, is_signed_by, read_certificate, read_crl
@@ -113,9 +112,15 @@ def _status(new: Targets, previous: Targets, signers: Mapping[bytes, list[bytes]
     for name, raw in new.items():
         if kind_of(name) is not Kind.STATUS:
             continue
+        standing = previous.get(name)
         try:
+            if raw == standing:
+                # Looked at when it was released: all that can have changed is the time.
+                if (exp := status_list.claimed(raw).exp) <= now:
+                    yield Finding(rule=Rule.STATUS_EXPIRED, target=name, detail=str(exp))
+                continue
             current = read_status(raw, signers)
-            before = read_status(previous[name], signers) if previous.get(name, raw) != raw else None
+            before = None if standing is None else read_status(standing, signers)
         except SignatureError:
             yield Finding(rule=Rule.STATUS_SIGNATURE, target=name)
             continue
@@ -138,13 +143,12 @@ def read_status(raw: bytes, signers: Mapping[bytes, list[bytes]]) -> StatusList:
 
     `DecodeError`, or `SignatureError` also without the certificate.
     """
-    uri = status_list.claimed_uri(raw)
-    kid = cose.parse(raw, max_size=status_list.MAX_SIZE, tagged=True).kid or b""
-    for certificate in signers.get(kid, ()):
+    claims = status_list.claimed(raw)
+    for certificate in signers.get(claims.kid, ()):
         key = read_certificate(certificate).public_key
         if isinstance(key, ec.EllipticCurvePublicKey):
-            return status_list.verify(raw, key, uri)
-    raise SignatureError(f"no certificate of status signer {kid.hex()}", reason=SignatureReason.SIGNER_NOT_FOUND)
+            return status_list.verify(raw, key, claims.uri)
+    raise SignatureError(f"no certificate of status signer {claims.kid.hex()}", reason=SignatureReason.SIGNER_NOT_FOUND)
 
 
 def _signers(*releases: Targets) -> dict[bytes, list[bytes]]:

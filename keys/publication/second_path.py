@@ -23,7 +23,7 @@ from ..chain import ChainError, ChainReason
 from ..envelopes.errors import SignatureError
 from ..errors import DecodeError
 from ..parsed_certificate import read_certificate, read_crl
-from ..status_list import StatusListError, claimed_uri
+from ..status_list import StatusListError, claimed
 from ..trust import TrustError, TrustReason, TrustStore
 from . import layout, master_list
 from .client import DirectoryFetcher, updater
@@ -106,7 +106,7 @@ def _trust(directory: str, now: datetime) -> None:
             if error.reason not in _NOT_IN_USE:
                 raise
     for raw in _read(directory, layout.Kind.STATUS):
-        store.status_list(claimed_uri(raw), now=now)
+        store.status_list(claimed(raw).uri, now=now)
 
 
 def _openssl(trust: str, scratch: str, now: datetime) -> None:

@@ -81,6 +81,6 @@ def _standing(path: str, uri: str, signer: ListSigner) -> StatusList | None:
         raw, _ = read_regular(path, limit=status_list.MAX_SIZE)
     except FileNotFoundError:
         return None
-    if cose.parse(raw, max_size=status_list.MAX_SIZE, tagged=True).kid != signer.kid:
+    if status_list.claimed(raw).kid != signer.kid:
         return None
     return status_list.verify(raw, signer.public_key, uri)
