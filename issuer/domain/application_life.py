@@ -46,6 +46,7 @@ class ApplicationEvent(StrEnum):
     CARD_READY = "card-ready"
     CARD_VOID = "card-void"
     HAND_OVER = "hand-over"
+    PERMIT_ENDED = "permit-ended"
 
 
 class ApplicationGuard(StrEnum):
@@ -120,6 +121,11 @@ APPLICATION = Table[ApplicationState, ApplicationEvent, ApplicationGuard, Applic
         *(
             Row(state=state, event=_E.WITHDRAW, next=_S.WITHDRAWN, effects=(Effect.END_DEADLINE,))
             for state in (_S.REGISTERED, _S.APPLIED, _S.ACCEPTED, _S.APPROVED)
+        ),
+        # What is left open when its permit ends has nothing to lead to.
+        *(
+            Row(state=state, event=_E.PERMIT_ENDED, next=_S.WITHDRAWN, effects=(Effect.END_DEADLINE,))
+            for state in (_S.ACCEPTED, _S.APPROVED, _S.IN_PRODUCTION, _S.READY)
         ),
         Row(state=_S.APPROVED, event=_E.ALLOCATE, next=_S.IN_PRODUCTION),
         Row(state=_S.IN_PRODUCTION, event=_E.RELEASE, next=_S.APPROVED),

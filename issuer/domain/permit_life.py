@@ -100,6 +100,14 @@ PERMIT = Table[PermitState, PermitEvent, PermitGuard, PermitFacts](
             next=_S.ACTIVE,
             effects=(Effect.EXTEND_ENDORSEMENT, Effect.COUNT_YEARS, Effect.UPDATE_CARD),
         ),
+        # The card is lost, the permit is not: without this its replacement could be late for its own endorsement.
+        Row(
+            state=_S.SUSPENDED,
+            event=_E.ENDORSE,
+            guards=(_G.IN_PERSON, _G.LOSS_ONLY, _G.NOT_EXPIRED, _G.NOT_TOO_LATE, _G.WINDOW_OPEN),
+            next=_S.SUSPENDED,
+            effects=(Effect.EXTEND_ENDORSEMENT, Effect.COUNT_YEARS, Effect.UPDATE_CARD),
+        ),
         Row(
             state=_S.ACTIVE,
             event=_E.CHANGE_ENTITLEMENTS,

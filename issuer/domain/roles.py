@@ -52,6 +52,7 @@ class Act(StrEnum):
     RECEIVE_STOCK = "receive-stock"
     TRANSFER_STOCK = "transfer-stock"
     SPOIL = "spoil"
+    TAKE_BACK = "take-back"
     DESTROY = "destroy"
     END_OF_DAY = "end-of-day"
     STATUS_PUBLISHED = "status-published"
@@ -108,6 +109,7 @@ PERMISSIONS = MappingProxyType(
         Act.RECEIVE_STOCK: _REGISTRAR,
         Act.TRANSFER_STOCK: _REGISTRAR,
         Act.SPOIL: _REGISTRAR,
+        Act.TAKE_BACK: _REGISTRAR,
         Act.DESTROY: _APPROVER,
         Act.END_OF_DAY: _REGISTRAR,
         Act.STATUS_PUBLISHED: _CLOCKWORK | _ADMINISTRATOR,

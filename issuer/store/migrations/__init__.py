@@ -1,0 +1,1 @@
+"""Alembic's migrations. A version that was released is never edited; `store.migrate` runs them."""

@@ -1,0 +1,56 @@
+"""Each test of this directory that asks for `store` runs twice: on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+from sqlalchemy import Engine
+
+from issuer.store import migrate
+from issuer.store.engine import open_engine
+from tests import postgres
+from tests.store.office import Clock, Office
+
+
+@cache
+def _sqlite_template() -> Path:
+    path = Path(mkdtemp(prefix="permit-sqlite-")) / "template.db"
+    _migrated(str(path))
+    return path
+
+
+def _migrated(url: str) -> None:
+    engine = open_engine(url)
+    migrate.upgrade(engine)
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database with the schema."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(_sqlite_template(), tmp_path / 'issuer.db')}"
+        return
+    name = postgres.server().create(template=postgres.template(_migrated))
+    try:
+        yield postgres.server().url(name)
+    finally:
+        postgres.server().drop(name)
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    opened = open_engine(url)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def office(engine: Engine) -> Office:
+    """An authority with its places and people."""
+    return Office.founded(engine, Clock())
