@@ -19,6 +19,8 @@ from .authority import Authority, system_clock
 from .custody import CustodyError
 from .errors import DecodeError
 from .messages import LANGUAGES, Text, language_of, message, purpose_name
+from .publication import command as publication
+from .publication.errors import PublicationError
 from .registry import AuthorityError
 from .spki import certificate_spki, key_id
 from .status_list import Status
@@ -113,6 +115,22 @@ def _refresh(options: argparse.Namespace, language: str, clock: Callable[[], dat
     print(message(Text.REFRESHED, language, number=crl.number, **dates))
 
 
+def _publication(options: argparse.Namespace, language: str, clock: Callable[[], datetime]) -> None:
+    authority = Authority.open(options.home, _passphrase(options, language), clock=clock)
+    try:
+        publication.set_up(options, language, authority, now=clock())
+    except PublicationError as error:
+        raise _Refused(publication.explain(error, language)) from None
+
+
+def _publish(options: argparse.Namespace, language: str, clock: Callable[[], datetime]) -> None:
+    authority = Authority.open(options.home, _passphrase(options, language), clock=clock)
+    try:
+        publication.publish(options, language, authority, now=clock())
+    except PublicationError as error:
+        raise _Refused(publication.explain(error, language)) from None
+
+
 def _passphrase(options: argparse.Namespace, language: str, *, new: bool = False) -> bytes:
     if options.passphrase_file:
         passphrase = _read(options.passphrase_file, 1024).partition(b"\n")[0].rstrip(b"\r")
@@ -165,7 +183,14 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--catalogue", metavar="FILE", help="service catalogue to put into the trust directory")
     status = commands.add_parser("status", help="show keys, periods and lists; needs no passphrase")
     refresh = commands.add_parser("refresh", help="sign CRL and status list anew (interim, until publication is built)")
-    for command, function in ((init, _init), (status, _status), (refresh, _refresh)):
+    setting_up, publishing = publication.add(commands)
+    for command, function in (
+        (init, _init),
+        (status, _status),
+        (refresh, _refresh),
+        (setting_up, _publication),
+        (publishing, _publish),
+    ):
         command.set_defaults(command=function)
         command.add_argument("--home", required=True, metavar="DIR", help="the authority's directory")
         command.add_argument("--lang", choices=LANGUAGES, help="language of messages; else LANG decides")

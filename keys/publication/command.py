@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from types import ModuleType
+from typing import Protocol
 
+from ..authority_file import AuthoritySettings
+from ..certificates import CertificationAuthority, Periods, serial_number
 from ..custody import Custody
-from .errors import PublicationError
+from ..status_list import Status
+from .errors import PublicationError, PublicationReason
 from .texts import REASONS, RULES, TEXTS, Text
 
 _MINUTE = "%Y-%m-%d %H:%MZ"
 _LANGUAGES = ("zh", "en")
+_LIST_SIGNER_USE = timedelta(days=365)
 
 
 def add(
@@ -37,32 +43,68 @@ def add(
     return setting_up, publishing
 
 
-def set_up(options: argparse.Namespace, language: str, custody: Custody, *, home: str, now: datetime) -> None:
-    """`permit-keys publication`. Raises PublicationError."""
-    from . import home as publication
+class Publisher(Protocol):
+    """What is needed of an opened authority."""
 
-    publication.set_up(home, custody, now=now, timestamp_days=options.timestamp_days)
-    anchor = os.path.join(home, publication.FOLDER, "roots", "1.root.json")
+    home: str
+    trust_dir: str
+    settings: AuthoritySettings
+    custody: Custody
+    random: Callable[[int], bytes]
+
+    def certification_authority(self) -> CertificationAuthority:
+        """The active CSCA."""
+
+    def publish_statuses(self, changes: Mapping[int, Status]) -> object:
+        """Sign the status list anew, with these changes."""
+
+
+def set_up(options: argparse.Namespace, language: str, authority: Publisher, *, now: datetime) -> None:
+    """`permit-keys publication`. Raises PublicationError."""
+    home = _library()
+    if not home.roots(authority.home):
+        home.set_up(authority.home, authority.custody, now=now, timestamp_days=options.timestamp_days)
+    issuer = authority.certification_authority()
+    end = issuer.certificate.not_valid_after_utc
+    home.set_up_master_list(
+        authority.home,
+        authority.custody,
+        names=authority.settings.names,
+        issuer=issuer,
+        periods=Periods(not_before=now, key_use_until=min(now + _LIST_SIGNER_USE, end), not_after=end),
+        serial=serial_number(authority.random),
+    )
+    anchor = os.path.join(authority.home, home.FOLDER, "roots", "1.root.json")
     print(_say(Text.SET_UP, language, anchor=anchor))
 
 
 def publish(
     options: argparse.Namespace,
     language: str,
-    custody: Custody,
+    authority: Publisher,
     *,
-    home: str,
-    trust_directory: str,
     now: datetime,
     count: Callable[[str], None] | None = None,
 ) -> None:
     """`permit-keys publish`. Raises PublicationError."""
-    from . import home as publication
+    home = _library()
     from .repository import export
 
     directory = os.path.abspath(options.directory)
-    release = publication.publish_home(
-        home, directory, custody, trust_directory=trust_directory, now=now, count=count, dry_run=options.dry_run
+
+    def revoke(uri: str, statuses: Mapping[int, Status]) -> None:
+        if uri == authority.settings.status_uri:
+            authority.publish_statuses(statuses)
+
+    release = home.publish_home(
+        authority.home,
+        directory,
+        authority.custody,
+        trust_directory=authority.trust_dir,
+        now=now,
+        count=count,
+        revoke=revoke,
+        dry_run=options.dry_run,
     )
     number = release.versions.timestamp
     if options.dry_run:
@@ -76,8 +118,17 @@ def publish(
         for name in names:
             print(f"  {sign} {name}")
     if options.stick and not options.dry_run:
-        export(directory, options.stick, anchor=publication.roots(home)[0], now=now)
+        export(directory, options.stick, anchor=home.roots(authority.home)[0], now=now)
         print(_say(Text.STICK, language, stick=options.stick))
+
+
+def _library() -> ModuleType:
+    """The half that needs the TUF library."""
+    try:
+        from . import home
+    except ImportError as error:
+        raise PublicationError(str(error), reason=PublicationReason.NOT_INSTALLED) from error
+    return home
 
 
 def explain(error: PublicationError, language: str) -> str:

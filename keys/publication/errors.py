@@ -11,6 +11,8 @@ class PublicationReason(StrEnum):
 
     NOT_SET_UP = "not_set_up"
     """No root metadata: the ceremony has not been held."""
+    NOT_INSTALLED = "not_installed"
+    """The TUF library is missing."""
     EXISTS = "exists"
     BUSY = "busy"
     DAMAGED = "damaged"

@@ -28,10 +28,13 @@ from ..envelopes.errors import SignatureError
 from ..errors import DecodeError
 from ..files import PUBLIC, read_regular, write_new
 from ..files import replace as replace_file
-from ..parsed_certificate import read_certificate
+from ..parsed_certificate import is_signed_by, read_certificate
+from ..status_list import Status
 from . import layout, master_list, repository, root
 from .errors import PublicationError, PublicationReason
 from .layout import Kind, kind_of
+from .metadata import read_release
+from .recover import recover
 from .repository import Release, Versions
 from .root import MAX_TIMESTAMP_PERIOD, PERIODS, Role, RoleKeys, key_identifier
 from .targets import collect
@@ -151,9 +154,14 @@ def publish_home(
     trust_directory: str,
     now: datetime,
     count: Callable[[str], None] | None = None,
+    revoke: Callable[[str, Mapping[int, Status]], object] | None = None,
     dry_run: bool = False,
 ) -> Release:
-    """Release what lies in the trust directory. `count` hears the URI of a key before each signature by it."""
+    """Release what lies in the trust directory. `count` hears the URI of a key before each signature by it.
+
+    First the home takes up what the release that stands knows and the home does not (`recover`): it may have come back
+    from a backup. `revoke` signs a status list anew, with these statuses, and puts it into the trust directory.
+    """
     settings, history = load_settings(home), roots(home)
     if not history:
         raise PublicationError("there is no root", reason=PublicationReason.NOT_SET_UP, detail=home)
@@ -173,6 +181,8 @@ def publish_home(
             count(uri)
         return key
 
+    if not dry_run:
+        _recover(directory, history, trust_directory, revoke)
     targets = collect(trust_directory)
     if settings.list_signer and not dry_run:
         targets[_LIST] = _master_list(folder, settings, custody, targets, now, count)
@@ -227,6 +237,27 @@ def add_key_uris(home: str, uris: Mapping[str, str]) -> None:
     _write_settings(os.path.join(home, FOLDER), replace(settings, keys={**settings.keys, **uris}))
 
 
+def _recover(
+    directory: str,
+    history: Sequence[bytes],
+    trust_directory: str,
+    revoke: Callable[[str, Mapping[int, Status]], object] | None,
+) -> None:
+    standing = repository.current(directory)
+    if standing is None:
+        return
+    release = read_release(standing)
+    if release.roots[0] != history[0]:
+        raise PublicationError("another authority's", reason=PublicationReason.DAMAGED, detail=standing)
+    try:
+        found = recover(trust_directory, release.targets)
+    except (DecodeError, SignatureError, OSError) as error:
+        raise PublicationError(str(error), reason=PublicationReason.DAMAGED, detail=trust_directory) from error
+    for uri, statuses in found.revoke.items():
+        if revoke is not None:
+            revoke(uri, statuses)
+
+
 def _master_list(
     folder: str,
     settings: Settings,
@@ -256,8 +287,6 @@ def _master_list(
 
 def _issuer(certificate: bytes, authorities: set[bytes]) -> bytes:
     """The CSCA certificate whose key signed `certificate`."""
-    from ..parsed_certificate import is_signed_by
-
     signer = read_certificate(certificate)
     for candidate in sorted(authorities):
         parsed = read_certificate(candidate)

@@ -16,13 +16,16 @@ class Text(StrEnum):
     DRY_RUN = "dry_run"
     CHANGES = "changes"
     STICK = "stick"
-    NOT_INSTALLED = "not_installed"
 
 
 REASONS: Mapping[PublicationReason, tuple[str, str]] = {
     PublicationReason.NOT_SET_UP: (
         "尚未设置发布：请先运行 permit-keys publication。",
         "Publication is not set up: run permit-keys publication first.",
+    ),
+    PublicationReason.NOT_INSTALLED: (
+        "发布需要 TUF 支持：请安装 residence-permit[sync]。",
+        "Publishing needs TUF: install residence-permit[sync].",
     ),
     PublicationReason.EXISTS: (
         "{detail} 已设置发布，不会覆盖。",
@@ -108,8 +111,4 @@ TEXTS: Mapping[Text, tuple[str, str]] = {
         "{added} added, {changed} changed, {removed} removed.",
     ),
     Text.STICK: ("已复制到 {stick} 并复核。", "Copied to {stick} and checked there."),
-    Text.NOT_INSTALLED: (
-        "发布需要 TUF 支持：请安装 residence-permit[sync]。",
-        "Publishing needs TUF: install residence-permit[sync].",
-    ),
 }

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from argparse import ArgumentParser
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from keys.certificates import Periods
+from keys.cli import main
 from keys.custody import CustodyError, CustodyReason
 from keys.custody.software import ScryptCost, SoftwareCustody
-from keys.publication import command, home, master_list
+from keys.publication import home, master_list
 from keys.publication import root as root_metadata
 from keys.publication.errors import PublicationError, PublicationReason, Rule
 from keys.publication.repository import Versions
 from keys.publication.root import Role, RoleKeys, key_identifier
 from keys.publication.texts import REASONS, RULES, TEXTS, Text
-from tests.distribution import CITY
-from tests.factory import DAY, NOW, der, serial, write_files
+from keys.status_list import Status
+from keys.trust import status_file_name
+from tests.distribution import CITY, release
+from tests.factory import DAY, NOW, STATUS_URI, der, serial, write_files
 from verifier.sync import sync
 
 
@@ -172,29 +174,66 @@ def test_a_timestamp_of_one_to_seven_days(tmp_path: Path, custody: SoftwareCusto
         home.set_up(str(tmp_path / "home"), custody, now=NOW, timestamp_days=days)
 
 
-def test_the_commands(tmp_path: Path, custody: SoftwareCustody, capsys: pytest.CaptureFixture[str]) -> None:
-    parser = ArgumentParser()
-    command.add(parser.add_subparsers())
+def test_a_home_from_a_backup_does_not_bring_a_card_back(
+    tmp_path: Path, authority_home: Path, custody: SoftwareCustody
+) -> None:
+    def revoked(*cards: int, day: int) -> bytes:
+        return CITY.status_list(dict.fromkeys(cards, Status.INVALID), iat=NOW + day * DAY)
+
+    shard = Path("trust", "status", status_file_name(STATUS_URI))
+    shutil.copytree(authority_home, tmp_path / "backup")
+    (authority_home / shard).write_bytes(revoked(3, day=1))
+    (authority_home / "trust" / "crl" / "csca.crl").write_bytes(CITY.crl(CITY.document_signer, number=2))
+    publish(authority_home, custody, tmp_path / "public", now=NOW + DAY)
+    # The backup is older: it takes up the lists as published.
+    publish(tmp_path / "backup", custody, tmp_path / "public", now=NOW + 2 * DAY)
+    for name in (shard, Path("trust", "crl", "csca.crl")):
+        assert (tmp_path / "backup" / name).read_bytes() == (authority_home / name).read_bytes()
+    # A list signed after the restore, by somebody who did not publish first: what was revoked is revoked again.
+    (tmp_path / "backup" / shard).write_bytes(revoked(4, day=3))
+    asked: list[tuple[str, dict[int, Status]]] = []
+
+    def revoke(uri: str, statuses: Mapping[int, Status]) -> None:
+        asked.append((uri, dict(statuses)))
+        (tmp_path / "backup" / shard).write_bytes(revoked(3, 4, day=3))
+
+    publish(tmp_path / "backup", custody, tmp_path / "public", now=NOW + 3 * DAY, revoke=revoke)
+    assert asked == [(STATUS_URI, {3: Status.INVALID})]
+    (tmp_path / "backup" / shard).write_bytes(revoked(day=4))
+    deaf = refused(lambda: publish(tmp_path / "backup", custody, tmp_path / "public", now=NOW + 4 * DAY))
+    assert deaf is PublicationReason.LINT
+
+
+def test_the_repository_of_another_authority(tmp_path: Path, authority_home: Path, custody: SoftwareCustody) -> None:
+    release(tmp_path / "public", CITY.trust_files())
+    assert refused(lambda: publish(authority_home, custody, tmp_path / "public")) is PublicationReason.DAMAGED
+
+
+def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`permit-keys init`, `publication`, `publish`, then a counter; and what it says when it refuses."""
     at, public, stick = tmp_path / "home", tmp_path / "public", tmp_path / "stick"
-    write_files(at / "trust", CITY.trust_files())
-    command.set_up(parser.parse_args(["publication", "--timestamp-days", "7"]), "en", custody, home=str(at), now=NOW)
+    members = {"country": "UT", "mrz_country": "UTO", "name_zh": "安和", "name_en": "Anhe", "status_uri": STATUS_URI}
+    (tmp_path / "authority.json").write_text(json.dumps(members))
+    (tmp_path / "secret").write_text("correct horse")
 
-    def run(*arguments: str, after: timedelta = DAY) -> str:
-        options = parser.parse_args(["publish", str(public), *arguments])
-        command.publish(options, "zh", custody, home=str(at), trust_directory=str(at / "trust"), now=NOW + after)
-        return capsys.readouterr().out
+    def run(name: str, *arguments: str, day: int = 0, language: str = "en") -> int:
+        common = ["--home", str(at), "--passphrase-file", str(tmp_path / "secret"), "--lang", language]
+        return main([name, *arguments, *common], clock=lambda: NOW + day * DAY)
 
-    run("--dry-run")
+    assert run("init", "--authority", str(tmp_path / "authority.json")) == 0
+    assert run("publish", str(public)) == 1
+    assert run("publication", "--timestamp-days", "7", language="zh") == 0
+    assert run("publish", str(public), "--dry-run") == 0
     assert not (public / "current").exists()
-    run("--stick", str(stick))
+    assert run("publish", str(public), "--stick", str(stick)) == 0
     anchor = (at / "publication" / "roots" / "1.root.json").read_bytes()
-    assert sync(str(stick), str(tmp_path / "store"), now=NOW + 7 * DAY, anchor=anchor).record.timestamp == 1
-    (at / "trust" / "csca" / "csca.der").unlink()
-    with pytest.raises(PublicationError) as caught:
-        run()
-    assert {finding.rule for finding in caught.value.findings} >= {Rule.MISSING, Rule.VANISHED}
+    assert sync(str(stick), str(tmp_path / "store"), now=NOW + 6 * DAY, anchor=anchor).record.timestamp == 1
+    assert run("publish", str(public), day=2, language="zh") == 0
+    next((at / "trust" / "signers").iterdir()).unlink()
+    capsys.readouterr()
     for language in ("zh", "en"):
-        assert "{" not in command.explain(caught.value, language)
+        assert run("publish", str(public), day=3, language=language) == 1
+        assert "{" not in capsys.readouterr().err
 
 
 def test_every_reason_has_its_text() -> None:
