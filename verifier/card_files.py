@@ -68,7 +68,9 @@ class CardFiles:
         The first read takes what fits: most files are whole after it.
         """
         response = self._channel.send(commands.read_binary(sfi=file.sfi, ne=min(SHORT_NE, self._channel.max_read())))
-        if response.sw == StatusWord.FILE_NOT_FOUND or (response.ok and not response.data):
+        if response.sw == StatusWord.FILE_NOT_FOUND:
+            return b""
+        if not response.data and response.sw in (StatusWord.OK, StatusWord.END_OF_FILE):
             return b""
         if response.sw != StatusWord.END_OF_FILE:
             commands.expect_ok(response, f"READ BINARY {file.name}")

@@ -14,7 +14,7 @@ from typing import TypeVar
 from card_profiles.entitlements.active import SIZE as ACTIVE_SIZE
 from card_profiles.entitlements.active import ActiveFile, ActiveSlot, decode_active
 from card_profiles.entitlements.catalogue import Sector
-from card_profiles.errors import CardMisbehaved, TransportFailed
+from card_profiles.errors import CardFault, CardMisbehaved, TransportFailed
 from card_profiles.iso7816 import commands, tlv
 from card_profiles.iso7816.apdu import SHORT_NE
 from card_profiles.iso7816.connection import Channel, Connection, CountingConnection, Limits
@@ -165,6 +165,8 @@ class _Session:
         try:
             result = act()
         except CardMisbehaved as error:
+            if error.fault is CardFault.TOO_SHORT:  # whatever the length of the reads
+                raise ReadFailed(Reason.MALFORMED, number, str(error)) from error
             if error.sw in commands.LE_TOO_LARGE and self._channel.secure is not None and self._shorter():
                 raise _ShorterReads from error
             raise self._failed(error) from error
@@ -308,8 +310,17 @@ class _Session:
         if length is None:
             return evidence
         self._files.select(self._profile.identity)
-        portrait = self._files.exact(self._profile.identity.file("DG2"), length)
-        return replace(evidence, identity={"DG2": portrait})
+        return replace(evidence, identity={"DG2": self._dg2(length)})
+
+    def _dg2(self, length: int) -> bytes:
+        """DG2 in the length that was signed; a shorter one is somebody else's, captured as it is for the verdict."""
+        file = self._profile.identity.file("DG2")
+        try:
+            return self._files.exact(file, length)
+        except CardMisbehaved as error:
+            if error.fault is not CardFault.TOO_SHORT:
+                raise
+        return self._files.template(file)
 
     def _identity(self, evidence: Evidence) -> Evidence:
         files = dict(evidence.identity)
@@ -320,7 +331,7 @@ class _Session:
             if file.name in files:
                 continue
             if file.name == "DG2" and length is not None:
-                files[file.name] = self._files.exact(file, length)
+                files[file.name] = self._dg2(length)
             elif content := self._files.template(file):
                 files[file.name] = content
         return replace(evidence, identity=files)

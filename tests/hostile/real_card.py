@@ -40,7 +40,7 @@ from verifier.store import Watermark
 from verifier.verdict import ExitCode
 
 SAMPLES = Path(cli.__file__).parent / "samples"
-CAN = "402137"
+CAN = "617203"
 FIRST, SECOND = "01-chen-xiaowen", "02-lyu-siyuan"
 
 

@@ -117,7 +117,7 @@ def capture(
     extended: bool = True,
     everything: bool = False,
 ) -> Reading:
-    """What a counter reads; `everything` is portrait and identity, too. Raises ReadFailed."""
+    """What a counter reads, then it lets the card go; `everything` is with portrait and identity. Raises ReadFailed."""
     request = Request(
         profile=PROFILE,
         sector=sector,
@@ -128,7 +128,10 @@ def capture(
         portrait=everything,
         identity=everything,
     )
-    return read(connection, request, clock=lambda: 0.0, limits=None if extended else Limits())
+    try:
+        return read(connection, request, clock=lambda: 0.0, limits=None if extended else Limits())
+    finally:
+        connection.close()
 
 
 def check(world: World, connection: Connection, *, sector: Sector = Sector.HEALTH, **how: object) -> Verdict:
