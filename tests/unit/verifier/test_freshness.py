@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from card_profiles.entitlements.catalogue import Sector, load
+from card_profiles.protocols.pace import Password
+from card_profiles.softcard.connection import InProcessConnection
 from keys.mapped_status import open_list
 from keys.status_list import Status
 from keys.trust import TrustStore, status_file_name
 from tests.distribution import CITY, anchor, release
-from tests.factory import DAY, NOW, STATUS_URI, decide, issue
+from tests.factory import CAN, DAY, NOW, STATUS_URI, decide, issue, salts
 from verifier import generations
-from verifier.counter import load_trust, read_watermark
+from verifier.counter import Counter, load_trust, read_watermark
 from verifier.policy import Policy
 from verifier.read_failed import ReadFailed
 from verifier.reason import Reason
@@ -160,3 +162,29 @@ def test_a_damaged_record(store: Path) -> None:
     with pytest.raises(ReadFailed) as caught:
         load_trust(str(store))
     assert caught.value.reason is Reason.TRUST_DAMAGED
+
+
+def test_a_counter_at_work_takes_up_what_was_synchronised_meanwhile(store: Path, tmp_path: Path) -> None:
+    counter = Counter(
+        sector=Sector.HEALTH,
+        trust_directory=str(store),
+        watermark=Watermark(str(tmp_path / "state")),
+        now=lambda: NOW + DAY,
+        clock=lambda: 0.0,
+        random=salts("counter"),
+    )
+
+    def verdict() -> Verdict:
+        card = InProcessConnection(PERMIT.card(random=salts("card")))
+        return counter.check(card, Password.from_can(CAN)).verdict
+
+    assert verdict().exit_code is ExitCode.ACCEPTED
+    content = CITY.trust_files(
+        crl=CITY.crl(this_update=NOW - 80 * DAY, life=90 * DAY),
+        status={STATUS_URI: CITY.status_list({5: Status.INVALID, 7: Status.INVALID}, iat=NOW + DAY)},
+    )
+    release(tmp_path / "repository", content, now=NOW + DAY)
+    sync(str(tmp_path / "repository"), str(store), now=NOW + DAY)
+    revoked = verdict()
+    assert revoked.exit_code is ExitCode.REFUSED
+    assert revoked.reasons == (Reason.STATUS_REVOKED,)
