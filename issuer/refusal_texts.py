@@ -220,6 +220,8 @@ REFUSALS: dict[Refusal, Text] = {
     ),
 }
 
+ONE_MISTAKE: Text = ("申请有一处错误：{mistake}", "One mistake in the application: {mistake}")
+
 FAULTS: dict[Fault, Text] = {
     Fault.NOT_JSON: ("不是有效的 JSON（{where}）：请重新导出", "not valid JSON ({where}): export it again"),
     Fault.NOT_AN_OBJECT: ("应为 JSON 对象 {{…}}", "must be a JSON object {{…}}"),

@@ -8,7 +8,7 @@ from enum import StrEnum
 from .errors import ApplicationRefused, Mistake, Refused
 from .journal import CardState
 from .plan import StepKind
-from .refusal_texts import FAULTS, REFUSALS, Text
+from .refusal_texts import FAULTS, ONE_MISTAKE, REFUSALS, Text
 
 
 class Language(StrEnum):
@@ -34,11 +34,18 @@ def say(text: Text, lang: Language, details: Mapping[str, object] | None = None)
 
 
 def refusal_lines(refused: Refused, lang: Language) -> tuple[str, ...]:
-    """The line of a refusal; for an application, one more for each mistake."""
+    """The line of a refusal; for an application with several mistakes, one more for each."""
     lines = [say(REFUSALS[refused.reason], lang, refused.details)]
     if isinstance(refused, ApplicationRefused):
-        lines += (mistake_line(mistake, lang) for mistake in refused.mistakes)
-    return tuple(lines)
+        mistakes = [mistake_line(mistake, lang) for mistake in refused.mistakes]
+        single = len(mistakes) == 1
+        lines = [say(ONE_MISTAKE, lang, {"mistake": mistakes[0].strip()})] if single else lines + mistakes
+    return tuple(map(_printable, lines))
+
+
+def _printable(line: str) -> str:
+    """One line, whatever was quoted in it: an application may name its fields as it likes."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in line)
 
 
 def mistake_line(mistake: Mistake, lang: Language) -> str:
