@@ -58,8 +58,9 @@ class Table:
         Works through the rows fact by fact. Raises ValueError for a cell that is no stored form, and for a row that
         has not a cell for each of `FACTS`: a fact left out must not count as met.
         """
+        rows = tuple(rows)
         facts = tuple(zip(*rows, strict=True))
-        if facts and len(facts) != len(self._columns):
+        if rows and len(facts) != len(self._columns):
             raise ValueError(f"a row has {len(facts)} cells, there are {len(self._columns)} facts")
         looked_up = (map(column.__getitem__, cells) for column, cells in zip(self._columns, facts, strict=False))
         return reduce(partial(map, and_), looked_up) if facts else iter(())

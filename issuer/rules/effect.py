@@ -23,7 +23,7 @@ ClassMove: TypeAlias = tuple[int | None, int | None]  # from, to; None: not elig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """How many holders, and the first few of them as they came."""
+    """How many holders, and a few of them."""
 
     count: int = 0
     examples: tuple[Any, ...] = ()

@@ -68,10 +68,11 @@ class _Evaluation:
         self._facts = facts
         self._today = today
         self._day = today.toordinal()
-        endorsed = (
-            calendar.later(self._day, ENDORSEMENT_MONTHS) if endorsed_until is None else endorsed_until.toordinal()
-        )
-        self._endorsed = endorsed
+        self._endorsed = calendar.later(self._day, ENDORSEMENT_MONTHS)
+        if endorsed_until is not None:
+            self._endorsed = endorsed_until.toordinal()
+        if self._endorsed < self._day:
+            raise ValueError("endorsed_until lies before today: a permit that missed its endorsement has no grants")
         self._answers = [self._answer(fact, need) for fact, need in rule_set.questions]
         self._paths = [self._path(path) for path in rule_set.paths]
 

@@ -129,10 +129,10 @@ def falling(ways: Ways) -> frozenset[str]:
 
 
 def _lifted(condition: Condition) -> Need | None:
-    """The need without its upper bound; None where it has none."""
+    """What lies above the need's upper bound; None where it has none."""
     need = condition.need
     if FACTS[condition.fact].kind in _COUNTED and isinstance(need, Months | Range) and need.high is not None:
-        return replace(need, high=None)
+        return replace(need, low=need.high + 1, high=None)
     return None
 
 

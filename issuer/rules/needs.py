@@ -205,8 +205,9 @@ def _children(need: Children, births: tuple[date, ...]) -> Days:
 
 def _meet_children(one: Children, other: Children) -> Children | None:
     some, none = one.some | other.some, one.none | other.none
-    if any(_inside(narrow, wide) for narrow in some for wide in none):
-        return None
+    for low, high in some:
+        if all(any(first <= age <= last for first, last in none) for age in range(low, high + 1)):
+            return None
     # A window around another asks nothing more.
     some = frozenset(wide for wide in some if not any(w != wide and _inside(w, wide) for w in some))
     none = frozenset(narrow for narrow in none if not any(w != narrow and _inside(narrow, w) for w in none))

@@ -16,7 +16,8 @@ from .facts import FACTS
 from .model import CLASSES, AllOf, AnyOf, ClassOrBetter, Comparison, Everyone, Node, Not, Rules
 from .needs import Need
 
-MAX_WAYS = 256
+MAX_WAYS = 128
+_MAX_PRODUCTS = 32 * MAX_WAYS  # of two sides of an all_of, before needless ways are dropped
 ELIGIBLE = "eligible"
 
 
@@ -102,7 +103,7 @@ def _all(parts: Iterable[Ways]) -> Ways:
 
 def both(one: Ways, other: Ways) -> Ways:
     """The ways that go through both."""
-    if len(one) * len(other) > MAX_WAYS * MAX_WAYS:
+    if len(one) * len(other) > _MAX_PRODUCTS:
         raise TooComplex(f"{len(one)} by {len(other)} ways")
     return distinct([way for left in one for right in other if (way := _join(left, right)) is not None])
 
@@ -133,6 +134,8 @@ def distinct(found: Sequence[Way]) -> Ways:
             continue
         kept = [other for other in kept if not covers(way, other)]
         kept.append(way)
+        if len(kept) > 2 * MAX_WAYS:
+            raise TooComplex(f"{len(kept)} ways")
     if len(kept) > MAX_WAYS:
         raise TooComplex(f"{len(kept)} ways")
     return tuple(sorted(kept, key=_order))
