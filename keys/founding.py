@@ -83,7 +83,7 @@ def _found(
         custody = custody_at(home, passphrase, cost=cost, random=random)
         authority = Authority(home, registry, custody, clock=lambda: now, random=random)
         rotation = Rotation(authority, actor, founding=True)
-        for purpose in (purpose for purpose, rules in RULES.items() if rules.founded):
+        for purpose in RULES:
             rotation.stage(purpose)
             rotation.activate(purpose)
         if catalogue is not None:

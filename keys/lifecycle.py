@@ -214,8 +214,6 @@ class Rules:
     """Members of `authority_file.Validity`: how long a key is in use, and how long before that it is published."""
     lead_days: str | None
     capped: bool = False
-    founded: bool = True
-    """Whether every authority has one from the start."""
     overlap: timedelta = timedelta(days=7)
     """How long before a key's end its successor takes over, at most."""
 
@@ -239,17 +237,11 @@ RULES: Mapping[Purpose, Rules] = {
         label="SS", curve=P256, folder="signers", use_days="signer_key_days", lead_days="staging_days"
     ),
     Purpose.AUDIT_SIGNER: Rules(label="AS", curve=P256, folder="signers", use_days="audit_key_days", lead_days=None),
-    Purpose.MASTER_LIST_SIGNER: Rules(
-        label="ML",
-        curve=P256,
-        folder="signers",
-        use_days="signer_key_days",
-        lead_days=None,
-        founded=False,
-    ),
     Purpose.CARD_MASTER_KEY: Rules(label="CMK", curve=None, folder="", use_days="card_key_days", lead_days=None),
 }
-"""Every purpose whose keys have a life here."""
+"""Every purpose whose keys have a life here; each authority has one of each from the start.
+
+Keys of the publication's roles are TUF's to rotate, by its own thresholds: `publication.home`."""
 
 CAP_WARNING = 0.8
 """Share of its cap at which a key's successor is staged."""

@@ -41,7 +41,7 @@ class PublishedLists:
         self._registry, self._settings = registry, registry.settings
         self.trust_dir = trust_dir
         self._clock = clock
-        self._crl_name = os.path.join("crl", f"{self._settings.mrz_country}.crl")
+        self.crl_name = os.path.join("crl", f"{self._settings.mrz_country}.crl")
         self._status_name = os.path.join("status", status_file_name(self._settings.status_uri))
 
     def certificate(self, name: str) -> ParsedCertificate:
@@ -55,14 +55,14 @@ class PublishedLists:
 
     def has_crl(self) -> bool:
         """Whether one was published."""
-        return os.path.lexists(os.path.join(self.trust_dir, self._crl_name))
+        return os.path.lexists(os.path.join(self.trust_dir, self.crl_name))
 
     def crl(self) -> ParsedCrl:
         """The CRL as published."""
         try:
-            return read_crl(self.read(self._crl_name, MAX_CRL))
+            return read_crl(self.read(self.crl_name, MAX_CRL))
         except DecodeError as error:
-            raise self._damaged(self._crl_name, str(error)) from error
+            raise self._damaged(self.crl_name, str(error)) from error
 
     def crl_is_complete(self) -> bool:
         """Whether the published CRL has every revocation, and the newest number."""
@@ -92,10 +92,10 @@ class PublishedLists:
         )
         published = read_crl(raw)
         if published.revoked != revoked:
-            raise self._damaged(self._crl_name, "the CRL signed is not the CRL meant")
+            raise self._damaged(self.crl_name, "the CRL signed is not the CRL meant")
         # A number, once signed, is never used for anything else.
         self._registry.raise_high_water(CRL_NUMBER, number + 1)
-        replace(os.path.join(self.trust_dir, self._crl_name), raw, mode=PUBLIC)
+        replace(os.path.join(self.trust_dir, self.crl_name), raw, mode=PUBLIC)
         return published
 
     def learn(self) -> tuple[int, ...]:
@@ -116,7 +116,7 @@ class PublishedLists:
         """Take up a CRL that a CSCA of this authority, or one of `authorities`, signed; `AuthorityError` (DAMAGED)."""
         own = (self.certificate(key.certificate) for key in self._registry.keys if _is_csca(key))
         if not any(is_signed_by(crl, authority) for authority in (*authorities, *own)):
-            raise self._damaged(self._crl_name, "signed by no CSCA of this authority")
+            raise self._damaged(self.crl_name, "signed by no CSCA of this authority")
         now = self._clock()
         with self._registry.transaction():
             self._registry.raise_high_water(CRL_NUMBER, crl.number)

@@ -65,7 +65,7 @@ class Rotation:
         threshold: float = 0.95,
         founding: bool = False,
     ) -> None:
-        self._authority, self._registry, self._settings = authority, authority.registry, authority.settings
+        self._authority, self.registry, self._settings = authority, authority.registry, authority.settings
         self._actor, self._coverage, self._threshold = actor, coverage, threshold
         self._founding = founding
         self._steps = Steps(authority)
@@ -88,7 +88,7 @@ class Rotation:
         """
         with self._lock():
             resumed = self._resume()
-            staged = self._registry.in_state(purpose, KeyState.STAGED)
+            staged = self.registry.in_state(purpose, KeyState.STAGED)
             if done := _only(resumed, KeyEvent.STAGE, purpose):
                 return done
             if staged and not another:
@@ -110,9 +110,9 @@ class Rotation:
         with self._lock():
             if done := _only(self._resume(), KeyEvent.ACTIVATE, purpose):
                 return done
-            staged = self._registry.in_state(purpose, KeyState.STAGED)
+            staged = self.registry.in_state(purpose, KeyState.STAGED)
             # Without a staged key, the one in use is what an earlier run activated.
-            key = self._registry.by_name(name) if name else staged[0] if staged else self._registry.active(purpose)
+            key = self.registry.by_name(name) if name else staged[0] if staged else self.registry.active(purpose)
             if key.state is KeyState.ACTIVE:
                 return Done(event=KeyEvent.ACTIVATE, key=key, already=True)
             facts = self._facts(key.purpose, key, KeyEvent.ACTIVATE)
@@ -132,9 +132,9 @@ class Rotation:
         """Put a key's certificate on the CRL and retire the key; for good."""
         with self._lock():
             self._resume()
-            key = self._registry.by_name(name)
+            key = self.registry.by_name(name)
             self._require_revocable(key)
-            if int(key.serial, 16) in self._registry.revocations():
+            if int(key.serial, 16) in self.registry.revocations():
                 return Done(event=KeyEvent.RETIRE, key=key, already=True)
             if key.state in {KeyState.STAGED, KeyState.ACTIVE}:
                 facts = self._facts(key.purpose, key, KeyEvent.RETIRE)
@@ -146,7 +146,7 @@ class Rotation:
         """Somebody else may have the key, since that moment: it signs no more, and counters refuse what it signed."""
         with self._lock():
             self._resume()
-            key = self._registry.by_name(name)
+            key = self.registry.by_name(name)
             lifecycle.decide(KeyEvent.COMPROMISE, key.state, self._facts(key.purpose, key, KeyEvent.COMPROMISE))
             moment = min(since or self._now(), self._now()).replace(microsecond=0)
             if key.compromised_at is not None and key.compromised_at <= moment:
@@ -179,8 +179,8 @@ class Rotation:
         """
         with self._lock():
             done = list(self._resume())
-            key = self._registry.by_name(name)
-            active = self._registry.in_state(key.purpose, KeyState.ACTIVE)
+            key = self.registry.by_name(name)
+            active = self.registry.in_state(key.purpose, KeyState.ACTIVE)
             if (active and active[0].name != key.name) or (not active and key.retired_at is None):
                 return tuple(done)
             begun = self._begun(key.purpose)
@@ -191,13 +191,13 @@ class Rotation:
             return tuple(done)
 
     def stage_due(self, purpose: Purpose) -> datetime:
-        """When `rotate` will stage the next key of a purpose; far away when one is staged already, or none is kept."""
-        return stage_due(self._registry, purpose)
+        """When `rotate` will stage the next key of a purpose; far away when one is staged already."""
+        return stage_due(self.registry, purpose)
 
     # --- deciding --------------------------------------------------------------------------------------------------
 
     def _facts(self, purpose: Purpose, key: KeyRecord | None, event: KeyEvent) -> Facts:
-        others = self._registry.in_state(purpose, KeyState.ACTIVE)
+        others = self.registry.in_state(purpose, KeyState.ACTIVE)
         retired = key and (key.retired_at or key.compromised_at)
         lead = timedelta(0) if self._founding else lifecycle.periods(purpose, self._settings).lead
         people = Actor(operator="1", witness="2") if self._founding else self._actor
@@ -219,7 +219,7 @@ class Rotation:
         )
 
     def _next_begin(self, purpose: Purpose) -> datetime:
-        active = self._registry.in_state(purpose, KeyState.ACTIVE)
+        active = self.registry.in_state(purpose, KeyState.ACTIVE)
         until = active[0].active_until if active else None
         if active and _near_cap(active[0]):
             until = None
@@ -229,7 +229,7 @@ class Rotation:
 
     def _begun(self, purpose: Purpose) -> tuple[KeyRecord, ...]:
         """Staged keys whose time has come."""
-        staged, now = self._registry.in_state(purpose, KeyState.STAGED), self._now()
+        staged, now = self.registry.in_state(purpose, KeyState.STAGED), self._now()
         return tuple(key for key in staged if key.active_from is not None and key.active_from <= now)
 
     @staticmethod
@@ -239,7 +239,7 @@ class Rotation:
             raise AuthorityError("no CRL names it", reason=AuthorityReason.NOT_REVOCABLE, detail=key.name)
 
     def _plan_stage(self, purpose: Purpose, begin: datetime, override: str) -> dict[str, Any]:
-        known = [key.generation for key in self._registry.keys if key.purpose is purpose]
+        known = [key.generation for key in self.registry.keys if key.purpose is purpose]
         generation = max(known, default=0) + 1
         suffix = ".key" if purpose is Purpose.CARD_MASTER_KEY else ".p8"
         name = "card-master" if purpose is Purpose.CARD_MASTER_KEY else purpose.value
@@ -251,7 +251,7 @@ class Rotation:
         elif purpose is Purpose.CSCA:
             linked = self._can_link()
         else:
-            csca = self._registry.active(Purpose.CSCA)
+            csca = self.registry.active(Purpose.CSCA)
             registry.require_may_sign(csca, now=self._now())
             issuer_expires = csca.expires_at
         self._require_free(purpose, uri)
@@ -276,7 +276,7 @@ class Rotation:
 
     def _can_link(self) -> bool:
         """Whether the CSCA before can vouch for the next: not the first, not a compromised one, not past its period."""
-        active = self._registry.in_state(Purpose.CSCA, KeyState.ACTIVE)
+        active = self.registry.in_state(Purpose.CSCA, KeyState.ACTIVE)
         if not active:
             return False
         try:
@@ -302,7 +302,7 @@ class Rotation:
     def _end(self, event: KeyEvent, name: str, override: str, already: Callable[[KeyRecord], bool]) -> Done:
         with self._lock():
             self._resume()
-            key = self._registry.by_name(name)
+            key = self.registry.by_name(name)
             if already(key):
                 return Done(event=event, key=key, already=True)
             lifecycle.decide(event, key.state, self._facts(key.purpose, key, event), override=override)
@@ -328,20 +328,20 @@ class Rotation:
     # --- doing -----------------------------------------------------------------------------------------------------
 
     def _execute(self, arguments: Mapping[str, Any]) -> Done:
-        intent = self._registry.begin(arguments["event"], arguments, at=self._now())
+        intent = self.registry.begin(arguments["event"], arguments, at=self._now())
         return self._finish(intent)
 
     def _finish(self, intent: Intent, *, resumed: bool = False) -> Done:
         arguments = intent.arguments
         event, purpose = KeyEvent(arguments["event"]), Purpose(arguments["purpose"])
         self._steps.take(event, arguments)
-        self._registry.finish(intent)
-        key = self._registry.find(purpose, arguments["generation"])
+        self.registry.finish(intent)
+        key = self.registry.find(purpose, arguments["generation"])
         assert key is not None
         return Done(event=event, key=key, resumed=resumed)
 
     def _resume(self) -> tuple[Done, ...]:
-        intent = self._registry.open_intent()
+        intent = self.registry.open_intent()
         if intent is None:
             return ()
         try:
@@ -351,9 +351,9 @@ class Rotation:
                 raise
             arguments = intent.arguments
             name = key_name(Purpose(arguments["purpose"]), arguments["generation"])
-            with self._registry.transaction():
-                self._registry.finish(intent, f"given up: {error.reason}")
-                self._registry.note(
+            with self.registry.transaction():
+                self.registry.finish(intent, f"given up: {error.reason}")
+                self.registry.note(
                     "given-up", key=name, at=self._now(), actor=self._actor, command=intent.command, reason=error.reason
                 )
             return ()
@@ -381,11 +381,8 @@ def stage_due(content: registry.Registry, purpose: Purpose) -> datetime:
         return NEVER
     active = content.in_state(purpose, KeyState.ACTIVE)
     if not active:
-        known = any(key.purpose is purpose for key in content.keys)
-        if known:
-            # It was retired or compromised without a successor: whether to wait for the counters is for people to say.
-            return NEVER
-        return EVER if RULES[purpose].founded else NEVER
+        # Retired or compromised without a successor: whether to wait for the counters is for people to say.
+        return NEVER if any(key.purpose is purpose for key in content.keys) else EVER
     if _near_cap(active[0]):
         return EVER
     assert active[0].active_until is not None

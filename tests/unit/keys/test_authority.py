@@ -19,7 +19,8 @@ from keys.algorithms import Purpose
 from keys.authority import TEST_TRANSPORT_KEYS, Authority
 from keys.authority_file import AuthoritySettings, parse
 from keys.chain import ChainError, ChainReason
-from keys.custody import CardKeys, CustodyError, CustodyReason
+from keys.commands import common
+from keys.custody import CardKeys, CustodyError, CustodyReason, CustodyWarning
 from keys.custody.software import ScryptCost
 from keys.envelopes import cose
 from keys.errors import DecodeError
@@ -435,9 +436,11 @@ def test_init_status_refresh(desk: Path, capsys: pytest.CaptureFixture[str], lan
     assert run(desk, "init", "--lang", language) == 0
     shown = capsys.readouterr()
     assert MEMBERS[f"name_{language}"] in shown.out
-    assert shown.err.strip() == message(Text.TEST_KEYS, language)
+    warnings = [message(CustodyWarning.KEYS_ON_DISK, language), message(Text.TEST_KEYS, language)]
+    assert shown.err.splitlines() == warnings
     assert run(desk, "refresh", "--lang", language, clock=lambda: NOW + DAY) == 0
-    assert run(desk, "status", "--lang", language, clock=lambda: NOW + 91 * DAY) == 0
+    assert run(desk, "status", "--lang", language, clock=lambda: NOW + 2 * DAY) == 0
+    assert run(desk, "status", "--lang", language, clock=lambda: NOW + 91 * DAY) == common.OVERDUE
     shown = capsys.readouterr()
     for purpose in (Purpose.CSCA, Purpose.DOCUMENT_SIGNER, Purpose.ENTITLEMENT_SIGNER, Purpose.STATUS_SIGNER):
         assert purpose_name(purpose, language) in shown.out
@@ -515,14 +518,14 @@ def test_wrong_passphrase_at_the_terminal(desk: Path, capsys: pytest.CaptureFixt
 def test_the_passphrase_is_asked_twice(
     desk: Path, monkeypatch: pytest.MonkeyPatch, answers: list[str], code: int
 ) -> None:
-    monkeypatch.setattr(cli.sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(cli.getpass, "getpass", lambda prompt: answers.pop(0))
+    monkeypatch.setattr(common.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(common.getpass, "getpass", lambda prompt: answers.pop(0))
     arguments = ["init", "--home", str(desk / "home"), "--authority", str(desk / "authority.json")]
     assert cli.main(arguments, clock=lambda: NOW) == code
 
 
 def test_without_a_terminal_a_file_is_needed(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli.sys.stdin, "isatty", lambda: False, raising=False)
+    monkeypatch.setattr(common.sys.stdin, "isatty", lambda: False, raising=False)
     arguments = ["init", "--home", str(desk / "home"), "--authority", str(desk / "authority.json")]
     assert cli.main(arguments, clock=lambda: NOW) == 1
 

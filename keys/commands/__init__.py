@@ -1,0 +1,1 @@
+"""The commands of `permit-keys`, a module for each group of them."""

@@ -1,0 +1,164 @@
+"""What to do next: every key and list of an authority, when each step is due, and from when it is overdue.
+
+Pure but for reading the authority: `tasks` for people and for cron's exit code, `timeline_picture` draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from . import lifecycle
+from .algorithms import Purpose
+from .authority import Authority
+from .lifecycle import RULES, KeyState
+from .registry import KeyRecord
+from .rotation import EVER, stage_due
+
+GRACE = timedelta(days=30)
+"""How long the private key of a retired signer may lie about before its erasure is overdue."""
+
+
+class TaskKind(StrEnum):
+    """What kind of thing is to be done."""
+
+    RESUME = "resume"
+    STAGE = "stage"
+    ACTIVATE = "activate"
+    REPLACE = "replace"
+    """No key of the purpose is in use."""
+    DESTROY = "destroy"
+    SIGN_CRL = "sign_crl"
+    SIGN_STATUS = "sign_status"
+    FINISH_CRL = "finish_crl"
+    """The published CRL lacks a revocation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One thing to do."""
+
+    kind: TaskKind
+    subjects: tuple[str, ...]
+    """Names of the keys, or of the list."""
+    due: datetime
+    overdue: datetime
+    """From then on, something stops or may be refused if it is not done."""
+    command: str
+    purpose: Purpose | None = None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether it should have been done."""
+        return self.overdue <= now
+
+
+def tasks(authority: Authority, now: datetime) -> tuple[Task, ...]:
+    """Everything to do from now on, what is most pressing first."""
+    found = [*_unfinished(authority, now), *_keys(authority, now), *_leftovers(authority, now), *_lists(authority, now)]
+    return tuple(sorted(found, key=lambda task: (not task.is_overdue(now), task.due, task.subjects)))
+
+
+def _unfinished(authority: Authority, now: datetime) -> Iterable[Task]:
+    intent = authority.registry.open_intent()
+    if intent is not None:
+        yield Task(kind=TaskKind.RESUME, subjects=(intent.command,), due=now, overdue=now, command="permit-keys rotate")
+
+
+def _keys(authority: Authority, now: datetime) -> Iterable[Task]:
+    registry = authority.registry
+    for purpose in RULES:
+        active = registry.in_state(purpose, KeyState.ACTIVE)
+        staged = registry.in_state(purpose, KeyState.STAGED)
+        rotate = f"permit-keys rotate {purpose}{_people(purpose)}"
+        if staged:
+            begin = staged[0].active_from or now
+            stops = active[0].active_until if active else None
+            yield Task(
+                kind=TaskKind.ACTIVATE,
+                subjects=(staged[0].name,),
+                purpose=purpose,
+                due=begin,
+                overdue=max(begin, min(stops, begin + GRACE)) if stops else begin,
+                command=rotate,
+            )
+        elif active:
+            until = active[0].active_until or now
+            limits = lifecycle.periods(purpose, authority.settings)
+            due = max(stage_due(registry, purpose), active[0].activated_at or EVER)
+            worn = active[0].cap is not None and active[0].signatures >= active[0].cap
+            yield Task(
+                kind=TaskKind.STAGE,
+                subjects=(next_name(registry.keys, purpose),),
+                purpose=purpose,
+                due=due,
+                overdue=now if worn else max(until - limits.lead, due),
+                command=rotate,
+            )
+        else:
+            last = [key for key in registry.keys if key.purpose is purpose and key.activated_at]
+            replace = f"permit-keys rotate --replace {last[-1].name} --override …" if last else rotate
+            yield Task(
+                kind=TaskKind.REPLACE,
+                subjects=(next_name(registry.keys, purpose),),
+                purpose=purpose,
+                due=now,
+                overdue=now,
+                command=replace + (_people(purpose) if last else ""),
+            )
+
+
+def _leftovers(authority: Authority, now: datetime) -> Iterable[Task]:
+    """Private keys that lie about without being needed: one task for all that may go now."""
+    begun = authority.registry.open_intent() is not None
+    due: dict[str, datetime] = {}
+    for key in authority.registry.keys:
+        if key.destroyed_at is not None or key.state in {KeyState.STAGED, KeyState.ACTIVE}:
+            continue
+        if key.state is KeyState.GENERATED and begun:
+            continue
+        since = key.retired_at or key.compromised_at or key.generated_at
+        due[key.name] = lifecycle.needed_until(key.purpose, authority.settings, since) or since
+    ready = tuple(name for name, moment in due.items() if moment <= now)
+    for names in (*([ready] if ready else []), *((name,) for name in due if name not in ready)):
+        first = min(due[name] for name in names)
+        yield Task(
+            kind=TaskKind.DESTROY,
+            subjects=names,
+            due=first,
+            overdue=first + GRACE,
+            command=f"permit-keys destroy {' '.join(names)} --operator … --witness …",
+        )
+
+
+def _lists(authority: Authority, now: datetime) -> Iterable[Task]:
+    lists = authority.lists
+    if lists.has_crl():
+        crl = lists.crl()
+        if lists.crl_is_complete():
+            yield _renewal(TaskKind.SIGN_CRL, f"CRL {crl.number}", crl.this_update, crl.next_update)
+        else:
+            name = f"CRL {crl.number}"
+            yield Task(kind=TaskKind.FINISH_CRL, subjects=(name,), due=now, overdue=now, command="permit-keys refresh")
+    if lists.has_statuses():
+        statuses = lists.statuses()
+        yield _renewal(TaskKind.SIGN_STATUS, statuses.uri, statuses.iat, statuses.exp)
+
+
+def _renewal(kind: TaskKind, subject: str, begin: datetime, end: datetime) -> Task:
+    life = end - begin
+    return Task(
+        kind=kind, subjects=(subject,), due=end - life / 3, overdue=end - life / 10, command="permit-keys refresh"
+    )
+
+
+def next_name(keys: Iterable[KeyRecord], purpose: Purpose) -> str:
+    """The name that the next key of a purpose will have."""
+    generations = [key.generation for key in keys if key.purpose is purpose]
+    return f"{RULES[purpose].label}-{max(generations, default=0) + 1}"
+
+
+def _people(purpose: Purpose) -> str:
+    events = {event for named, event in lifecycle.WITNESSED if named is purpose}
+    return " --operator … --witness …" if events else ""
