@@ -124,7 +124,7 @@ def opened(
         raise Refused(Refusal.NO_AUTHORITY, path=home, error=error) from error
     journal = SqliteJournal(home / JOURNAL, clock=clock)
     try:
-        yield _desk(authority, journal, clock, profile)
+        yield over(authority, journal, clock, profile)
     finally:
         journal.close()
 
@@ -141,7 +141,8 @@ def opened_journal(home: Path) -> Iterator[SqliteJournal]:
         journal.close()
 
 
-def _desk(authority: Authority, journal: Journal, clock: Callable[[], datetime], profile: CardProfile) -> Desk:
+def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], profile: CardProfile) -> Desk:
+    """A desk over an opened authority and any journal. Raises Refused(NO_AUTHORITY) where no name fits on a card."""
     settings = authority.settings
     names = (settings.name_zh, settings.name_en)
     fitting = [name for name in names if len(name.encode()) <= MAX_OFFICE_NAME]

@@ -1,0 +1,125 @@
+"""The authority's keys, where this process has them: to write cards, to publish the status list, to sign the chain."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509 import load_der_x509_certificate
+
+from card_profiles.residence_permit_v1 import RESIDENCE_PERMIT_V1
+from keys.algorithms import Purpose
+from keys.authority import Authority
+from keys.custody import CustodyError, CustodyReason
+from keys.errors import DecodeError
+from keys.registry import AuthorityError
+from keys.status_list import StatusListError
+
+from .. import desk
+from ..acts.journal import StoreJournal
+from ..audit import log as audit_log
+from ..audit.checkpoint import AuditSigner, Statement
+from ..domain.places import Place
+from ..domain.roles import Act, Actor, clockwork
+from ..errors import Refusal, Refused
+from ..store import status
+from ..store.ledger import Drawer
+from ..store.unit import Receipt, Store, Unit
+from .problem_texts import Code
+from .problems import Problem
+from .settings import Settings
+
+_FAILURES = (AuthorityError, CustodyError, DecodeError, StatusListError, OSError)
+CITY = Place(ids=(1,))
+"""The first place of an authority is the city itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """An opened authority and a desk over it, whose journal is put in for each run."""
+
+    authority: Authority = field(repr=False)
+    desk: desk.Desk = field(repr=False)
+    publishing: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+
+def opened(settings: Settings, store: Store, clock: Callable[[], datetime]) -> tuple[Keys | None, str | None]:
+    """The keys; without them None, and why not."""
+    if settings.passphrase_file is None:
+        return None, Refusal.KEYS_LOCKED.value
+
+    def whole_seconds() -> datetime:
+        return clock().replace(microsecond=0)
+
+    try:
+        with settings.passphrase_file.open("rb") as stream:
+            passphrase = stream.readline(1024).rstrip(b"\r\n")
+        authority = Authority.open(settings.home, passphrase, clock=whole_seconds)
+        nowhere = StoreJournal(store, clockwork(CITY), Drawer(district_id=CITY.id))
+        return Keys(authority=authority, desk=desk.over(authority, nowhere, whole_seconds, RESIDENCE_PERMIT_V1)), None
+    except CustodyError as error:
+        locked = error.reason is CustodyReason.WRONG_PASSPHRASE
+        return None, (Refusal.KEYS_LOCKED if locked else Refusal.NO_AUTHORITY).value
+    except Refused as refused:
+        return None, refused.reason.value
+    except _FAILURES:
+        return None, Refusal.NO_AUTHORITY.value
+
+
+def publish(keys: Keys, store: Store, actor: Actor) -> int:
+    """Bring the status list up to what the register says; how many entries changed. Raises Problem(KEYS_UNUSABLE).
+
+    First the list, then the note that it says so: a cut between them publishes the same once more.
+    """
+    count = 0
+    with keys.publishing:
+        with store.read() as transaction:
+            waiting = status.pending(transaction)
+        for shard in waiting:
+            if shard.uri != keys.authority.status_uri:
+                continue
+            try:
+                keys.authority.publish_statuses(shard.changes)
+            except _FAILURES as error:
+                raise Problem(Code.KEYS_UNUSABLE, reason=type(error).__name__) from error
+            status.published(store, actor, shard)
+            count += len(shard.changes)
+    return count
+
+
+def sign_checkpoint(keys: Keys, store: Store, actor: Actor) -> Receipt:
+    """The audit signer's word on the chain as it stands, once it was verified. Raises Problem, ChainBroken."""
+    try:
+        signer = keys.authority.signer(Purpose.AUDIT_SIGNER)
+    except _FAILURES as error:
+        raise Problem(Code.KEYS_UNUSABLE, reason=type(error).__name__) from error
+    public = signer.private_key.public_key()
+    audit_signer = AuditSigner(kid=signer.kid, sign=signer.raw_signer(), public_key=public)
+    found: list[Statement | None] = []
+
+    def work(unit: Unit) -> Receipt:
+        found.append(audit_log.sign_checkpoint(unit.transaction, audit_signer, now=unit.now))
+        statement = found[-1]
+        data = {} if statement is None else {"seq": statement.seq, "hash": statement.hash}
+        return Receipt(act=Act.CHECKPOINT, subject=f"checkpoint:{data.get('seq', 0)}", data=data)
+
+    return store.perform(actor, Act.CHECKPOINT, work)
+
+
+def audit_keys(home: Path) -> Mapping[bytes, ec.EllipticCurvePublicKey]:
+    """The audit signers' public keys by kid, whoever may use them: verifying needs no passphrase."""
+    try:
+        authority = Authority.look(home)
+    except _FAILURES:
+        return {}
+    found: dict[bytes, ec.EllipticCurvePublicKey] = {}
+    for key in authority.registry.keys:
+        if key.purpose is Purpose.AUDIT_SIGNER and key.certificate:
+            public = load_der_x509_certificate(authority.certificate(key).der).public_key()
+            if isinstance(public, ec.EllipticCurvePublicKey):
+                found[key.kid] = public
+    return found
