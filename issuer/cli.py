@@ -12,17 +12,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from card_profiles.errors import Misuse, TransportFailed, TransportFault
 from card_profiles.iso7816.connection import Connection, Limits
 from card_profiles.protocols.pace import Password
 from card_profiles.protocols.scp03 import max_plain
-from keys import files
+from keys import files, issued_cards
 from keys.errors import DecodeError
 
-from . import application, command_line, endorse, personalise, photo, plan, terminal, void
+from . import application, command_line, endorse, journal_export, personalise, photo, plan, terminal, void
 from .application import PermitApplication
 from .assemble import civil_date
 from .command_line import PROGRAM, read_file
@@ -190,11 +190,24 @@ def _journal(options: argparse.Namespace, screen: Terminal) -> ExitCode:
     with opened_journal(options.home) as journal:
         if options.received is not None:
             journal.receive(options.received, note=options.note)
-        if serial is not None:
+        if options.export is not None:
+            try:
+                _export(journal, options.export)
+            except OSError as error:
+                raise Refused(Refusal.OUTPUT_UNWRITABLE, path=options.export) from error
+        elif serial is not None:
             _history(journal, serial, screen)
         else:
             terminal.show_journal(journal, screen)
     return ExitCode.DONE
+
+
+def _export(journal: Journal, path: Path) -> None:
+    lines = issued_cards.encode(journal_export.cards(journal), exported=datetime.now(UTC))
+    if str(path) == "-":
+        sys.stdout.writelines(lines)
+    else:
+        files.replace(str(path), "".join(lines).encode(), mode=files.PRIVATE)
 
 
 def _history(journal: Journal, serial: bytes, screen: Terminal) -> None:

@@ -67,6 +67,8 @@ def parser(description: str, commands: Mapping[str, Command]) -> argparse.Argume
     journal.add_argument("--serial", metavar="HEX", help="the history of one card 单卡历史")
     journal.add_argument("--received", type=int, metavar="N", help="enter N blanks into stock 入库空白卡")
     journal.add_argument("--note", default="", metavar="TEXT", help="with --received 备注")
+    export_help = "who signed which card, for permit-keys drill and simulate; - for the terminal 导出"
+    journal.add_argument("--export", type=Path, metavar="FILE", help=export_help)
     plan = known.add_parser("plan", help="show the steps and sizes, write nothing 预演")
     plan.add_argument("--photo", type=Path, metavar="FILE", help="JPEG or JPEG 2000 照片")
     for command in (issue, endorse, plan):

@@ -22,6 +22,7 @@ from card_profiles.errors import CardError, CardMisbehaved
 from card_profiles.lds import dg1
 from card_profiles.model import Content, LifeCycle, Slot
 from card_profiles.protocols.pace import Password
+from keys.algorithms import Purpose
 from keys.envelopes import cose
 from keys.errors import DecodeError
 from verifier.policy import AT_A_COUNTER, Policy
@@ -33,7 +34,7 @@ from .application import PermitApplication
 from .assemble import StatusReference, Validity, civil_date
 from .desk import Desk
 from .errors import Refusal, Refused
-from .journal import CardRecord, CardState, IntentKind
+from .journal import CardRecord, CardState, IntentKind, SignedBy
 from .personalise import chunk_size
 from .plan import Step, StepKind
 from .progress import Meter, Told
@@ -156,7 +157,7 @@ def endorse(
             desk.journal.withdraw(intent)
             return Endorsed(card=known, differences=lines, until=current.standing.until, written=False)
         if lines:
-            files, active, validity = _assembled(desk, current, wanted)
+            files, active, validity = _assembled(desk, known, current, wanted)
             writer.fit_limits()
             _open(writer, desk, known)
     except (Refused, CardError):
@@ -257,7 +258,9 @@ def _plausible(old: Standing, new: Standing, today: date, expiry: date) -> None:
             raise Refused(Refusal.AFTER_EXPIRY, value=day, expiry=expiry)
 
 
-def _assembled(desk: Desk, current: Current, wanted: Standing) -> tuple[dict[str, bytes], ActiveFile, Validity]:
+def _assembled(
+    desk: Desk, known: CardRecord, current: Current, wanted: Standing
+) -> tuple[dict[str, bytes], ActiveFile, Validity]:
     """The files of the spare slot, signed and cross-checked, and the EF.Active that will make it count."""
     validity = Validity.over(civil_date(desk.now()), wanted.until, now=desk.now())
     slot = Slot(current.active.spare)
@@ -270,7 +273,10 @@ def _assembled(desk: Desk, current: Current, wanted: Standing) -> tuple[dict[str
         random=desk.random,
         address=wanted.address,
     )
-    files = assemble.slot_files(assemble.sign_permit(unsigned, desk.entitlement_signer()), slot, desk.profile)
+    signer = desk.entitlement_signer()
+    note = SignedBy(purpose=Purpose.ENTITLEMENT_SIGNER, kid=signer.kid, at=validity.signed)
+    desk.journal.signed(known.serial, [note])
+    files = assemble.slot_files(assemble.sign_permit(unsigned, signer), slot, desk.profile)
     active = assemble.activate_slot(current.active, files, desk.profile)
     candidate = crosscheck.Candidate(
         slot=slot,

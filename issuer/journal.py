@@ -7,11 +7,13 @@ ever appended. It knows serials and permit numbers: no CAN, no photo, no key, no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
+
+from keys.algorithms import Purpose
 
 from .errors import Refusal, Refused
 
@@ -50,6 +52,7 @@ class EventKind(StrEnum):
     STOCK_RECEIVED = "stock-received"
     BOUND = "bound"
     RESUMED = "resumed"
+    SIGNED = "signed"  # about to be: noted before the key is used
     VERIFIED = "verified"
     ACTIVATED = "activated"
     ENDORSED = "endorsed"
@@ -91,6 +94,24 @@ class Binding:
     status_uri: str
     valid_from: date
     endorsed_until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedBy:
+    """One signature for a card: which key made it, and the time that it says. `kid` is 8 bytes, `at` in UTC."""
+
+    purpose: Purpose
+    kid: bytes
+    at: datetime
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.kid.hex()} {self.at.isoformat()}"
+
+    @classmethod
+    def parse(cls, text: str) -> SignedBy:
+        """What `str` makes; ValueError for anything else."""
+        purpose, kid, at = text.split(" ")
+        return cls(purpose=Purpose(purpose), kid=bytes.fromhex(kid), at=datetime.fromisoformat(at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +187,10 @@ class Journal(Protocol):
     def bind(self, intent: int, serial: bytes, binding: Binding, choose: ChooseIndex) -> CardRecord:
         """Bind a card to a permit and give it a status index, or take up an unresolved binding again with the index it
         has. Raises Refused(PERMIT_UNRESOLVED, PERMIT_HAS_CARD, CARD_RESERVED, CARD_VOID or what `choose` raises)."""
+        ...
+
+    def signed(self, serial: bytes, signatures: Sequence[SignedBy]) -> None:
+        """Note signatures before they are made: whoever asks later what a key signed must not miss one."""
         ...
 
     def verified(self, serial: bytes) -> None: ...

@@ -7,7 +7,7 @@ void, cards and events are never deleted.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from .journal import (
     EventKind,
     Intent,
     IntentKind,
+    SignedBy,
 )
 
 SCHEMA_VERSION = 1
@@ -259,6 +260,13 @@ class SqliteJournal:
                 (intent, IntentKind.ISSUE, serial.hex(), binding.permit_number),
             )
             return self._known(serial)
+
+    def signed(self, serial: bytes, signatures: Sequence[SignedBy]) -> None:
+        """Note signatures before they are made."""
+        with self._transaction():
+            card = self._known(serial)
+            for one in signatures:
+                self._event(EventKind.SIGNED, serial, card.permit_number, detail=str(one))
 
     def verified(self, serial: bytes) -> None:
         """The card was read back as a counter would, and everything agreed."""

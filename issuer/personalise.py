@@ -18,6 +18,7 @@ from card_profiles.errors import CardError, CardMisbehaved
 from card_profiles.model import Content, Slot
 from card_profiles.protocols.pace import Password
 from card_profiles.protocols.scp03 import max_plain
+from keys.algorithms import Purpose
 from keys.errors import DecodeError
 
 from . import assemble, crosscheck, plan, read_back
@@ -25,7 +26,7 @@ from .application import PermitApplication
 from .assemble import Signer, StatusReference, Validity, WholeCard
 from .desk import Desk
 from .errors import Refusal, Refused
-from .journal import Binding, CardRecord, IntentKind, choose_index
+from .journal import Binding, CardRecord, IntentKind, SignedBy, choose_index
 from .plan import CardContents, Step, StepKind
 from .progress import Meter, Told
 from .resume import CardView, Decision, decide
@@ -221,6 +222,15 @@ class _Run:
     def _assemble(self) -> CardContents:
         """Sign for this chip, and let both implementations look at it."""
         desk = self._desk
+        signers = (desk.document_signer(), desk.entitlement_signer())
+        purposes = (Purpose.DOCUMENT_SIGNER, Purpose.ENTITLEMENT_SIGNER)
+        desk.journal.signed(
+            self._card.serial,
+            [
+                SignedBy(purpose=purpose, kid=signer.kid, at=self._validity.signed)
+                for purpose, signer in zip(purposes, signers, strict=True)
+            ],
+        )
         card = assemble.whole_card(
             self._order.application,
             self._order.image,
@@ -228,7 +238,7 @@ class _Run:
             validity=self._validity,
             status=StatusReference(uri=self._record.status_uri, index=self._record.status_index),
             office=desk.office,
-            signers=(desk.document_signer(), desk.entitlement_signer()),
+            signers=signers,
             profile=desk.profile,
             random=desk.random,
         )

@@ -2,7 +2,8 @@
 
     {"export": "permit-journal-1", "exported": "2026-06-01T02:00:00+00:00"}
     {"serial": "…", "permit": "…", "state": "activated", "status_uri": "…", "status_index": 7,
-     "endorsed_until": "2031-06-01", "signatures": [{"purpose": "entitlement-signer", "kid": "…", "at": "…"}]}
+     "endorsed_until": "2031-06-01",
+     "signatures": [{"purpose": "entitlement-signer", "kid": "…", "at": "…", "done": true}]}
     {"cards": 1}
 
 The last line counts the cards: a list that was cut off names too few, and a drill must not go by it. No name, no
@@ -27,7 +28,7 @@ _KID_LENGTH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """One signature for a card, noted before it was made: it may never have reached the card.
+    """One signature for a card, noted before it was made.
 
     `kid` is 8 bytes, or empty where the journal of that time did not name the key; `purpose` is then None.
     """
@@ -35,6 +36,8 @@ class Signature:
     at: datetime
     kid: bytes = b""
     purpose: Purpose | None = None
+    done: bool = True
+    """Whether the journal then says that it reached the card; without, it may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +72,12 @@ def encode(cards: Iterable[IssuedCard], *, exported: datetime) -> Iterator[str]:
                 "status_index": card.status_index,
                 "endorsed_until": None if card.endorsed_until is None else card.endorsed_until.isoformat(),
                 "signatures": [
-                    {"purpose": one.purpose, "kid": one.kid.hex(), "at": one.at.astimezone(UTC).isoformat()}
+                    {
+                        "purpose": one.purpose,
+                        "kid": one.kid.hex(),
+                        "at": one.at.astimezone(UTC).isoformat(),
+                        "done": one.done,
+                    }
                     for one in card.signatures
                 ],
             }
@@ -129,11 +137,16 @@ def _card(tree: dict[str, Any], number: int) -> IssuedCard:
 
 def _signature(tree: dict[str, Any]) -> Signature:
     purpose, kid, at = tree["purpose"], bytes.fromhex(tree["kid"]), datetime.fromisoformat(tree["at"])
-    if len(tree) != 3 or len(kid) not in {0, _KID_LENGTH} or bool(kid) is not (purpose is not None):
+    if (
+        len(tree) != 4
+        or type(tree["done"]) is not bool
+        or len(kid) not in {0, _KID_LENGTH}
+        or bool(kid) is not (purpose is not None)
+    ):
         raise ValueError("not a signature")
     if at.tzinfo is None:
         raise ValueError("a time without a zone")
-    return Signature(at=at, kid=kid, purpose=None if purpose is None else Purpose(purpose))
+    return Signature(at=at, kid=kid, purpose=None if purpose is None else Purpose(purpose), done=tree["done"])
 
 
 def _text(value: Any) -> str:

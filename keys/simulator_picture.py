@@ -75,7 +75,7 @@ def draw(forecast: Forecast, *, key: str, language: str) -> str:
     height = y(forecast.threshold)
     parts.append(_line(_LEFT, height, _WIDTH - _RIGHT, height, "#c77700", dash="6 4"))
     label = say("threshold", share=_percent(forecast.threshold))
-    parts.append(_text(_WIDTH - _RIGHT, height + 15, label, size=11, colour="#c77700", anchor="end"))
+    parts.append(_text(_LEFT + 6, height + 15, label, size=11, colour="#c77700"))
     place = x(forecast.now)
     parts.append(_line(place, y(1) - 6, place, y(0), "#b3261e", dash="4 3"))
     parts.append(_text(place + 5, y(0) - 8, say("now", share=_percent(forecast.coverage)), size=11, colour="#b3261e"))

@@ -9,7 +9,7 @@ applications) any blank is taken, from among those that were received without th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import NoReturn
@@ -35,6 +35,7 @@ from ..journal import (
     EventKind,
     Intent,
     IntentKind,
+    SignedBy,
 )
 from ..store import balance as books
 from ..store import ledger
@@ -220,6 +221,16 @@ class StoreJournal:
 
         self._perform(Act.CARD_BOUND, work)
         return self._known(serial)
+
+    def signed(self, serial: bytes, signatures: Sequence[SignedBy]) -> None:
+        """Note signatures before they are made."""
+
+        def work(unit: Unit, card: Card) -> None:
+            for one in signatures:
+                _event(unit, EventKind.SIGNED, card, detail=str(one))
+                unit.record(Act.CARD_SIGNED, _subject(card), permit=card.permit_number, key=str(one))
+
+        self._change(Act.CARD_SIGNED, serial, work)
 
     def verified(self, serial: bytes) -> None:
         """The card was read back as a counter would, and everything agreed."""

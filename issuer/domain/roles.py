@@ -34,6 +34,7 @@ class Act(StrEnum):
     RELEASE_BLANK = "release-blank"
     PERSONALISE = "personalise"
     CARD_BOUND = "card-bound"
+    CARD_SIGNED = "card-signed"
     CARD_VERIFIED = "card-verified"
     CARD_ACTIVATED = "card-activated"
     CARD_ENDORSED = "card-endorsed"
@@ -91,6 +92,7 @@ PERMISSIONS = MappingProxyType(
         Act.RELEASE_BLANK: _REGISTRAR,
         Act.PERSONALISE: _REGISTRAR,
         Act.CARD_BOUND: _REGISTRAR,
+        Act.CARD_SIGNED: _REGISTRAR,
         Act.CARD_VERIFIED: _REGISTRAR,
         Act.CARD_ACTIVATED: _REGISTRAR,
         Act.CARD_ENDORSED: _REGISTRAR,
