@@ -134,6 +134,7 @@ def _watch(arguments: argparse.Namespace, style: Style, now: Callable[[], dateti
 
     from . import opening
     from .read_failed import ReadFailed
+    from .reason import Reason
     from .texts import LABELS
 
     counter = _counter(arguments, now)
@@ -141,7 +142,10 @@ def _watch(arguments: argparse.Namespace, style: Style, now: Callable[[], dateti
     _note(style.say(LABELS["waiting"]))
     for event in watch():
         if event.change is CardChange.SERVICE_LOST:
-            _tell_failure(opening.no_service(), style, json=False)
+            lost = opening.no_service()
+            if lost.reason is Reason.READER_SUPPORT_MISSING:
+                raise lost  # no pcscd that comes back will help
+            _tell_failure(lost, style, json=False)
         if event.change is not CardChange.INSERTED or (arguments.reader or "") not in event.reader:
             continue
         try:
@@ -177,7 +181,7 @@ def _replay(arguments: argparse.Namespace, style: Style, now: Callable[[], datet
     from keys.files import read_regular
 
     from . import evidence as codec
-    from . import store
+    from . import opening, store
     from .counter import load_catalogue, load_trust, read_watermark
     from .policy import AT_A_COUNTER, Check, Policy
     from .read_failed import ReadFailed
@@ -192,6 +196,8 @@ def _replay(arguments: argparse.Namespace, style: Style, now: Callable[[], datet
         sector = _sector(captured.sector)
     except (DecodeError, OSError, ValueError) as error:
         raise ReadFailed(Reason.EVIDENCE_UNREADABLE, "4", str(error)) from error
+    if "EF.SOD" in captured.identity:
+        opening.require_identity_support()
     watermark = None
     if not arguments.then:
         state = store.state_directory(arguments.state, dict(os.environ))
@@ -232,6 +238,10 @@ def _counter(arguments: argparse.Namespace, now: Callable[[], datetime], *, port
     from . import store
     from .counter import Counter
 
+    if arguments.identity:
+        from .opening import require_identity_support
+
+        require_identity_support()
     environment = dict(os.environ)
     return Counter(
         sector=_sector(arguments.sector),

@@ -58,6 +58,14 @@ def image(path: str) -> Connection:
         raise ReadFailed(Reason.IMAGE_UNREADABLE, _NUMBER, str(error)) from error
 
 
+def require_identity_support() -> None:
+    """Before a card is asked for anything: a verdict on EF.SOD takes asn1crypto. Raises ReadFailed."""
+    from importlib.util import find_spec
+
+    if find_spec("asn1crypto") is None:
+        raise ReadFailed(Reason.IDENTITY_SUPPORT_MISSING, "9b", "no module asn1crypto")
+
+
 @contextmanager
 def _reasons() -> Iterator[None]:
     try:

@@ -67,6 +67,7 @@ class Reason(StrEnum):
 
     # --- reading ----------------------------------------------------------------------------------------
     READER_SUPPORT_MISSING = "reader-support-missing"
+    IDENTITY_SUPPORT_MISSING = "identity-support-missing"
     NO_READER_SERVICE = "no-reader-service"
     NO_READER = "no-reader"
     READER_AMBIGUOUS = "reader-ambiguous"  # several readers fit

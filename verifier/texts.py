@@ -214,8 +214,14 @@ REASONS: dict[Reason, Text] = {
         "A required check did not run: try again; if it stays so, do not accept the card.",
     ),
     Reason.READER_SUPPORT_MISSING: (
-        "本机没有安装读卡器支持:请安装 residence-permit[pcsc]。",
-        "Support for card readers is not installed: install residence-permit[pcsc].",
+        "本机没有安装读卡器支持:请安装 Debian 软件包 pcscd libpcsclite-dev gcc python3-dev 和 residence-permit[pcsc]。",
+        "Support for card readers is not installed: install the Debian packages pcscd, libpcsclite-dev, gcc and"
+        " python3-dev, then residence-permit[pcsc].",
+    ),
+    Reason.IDENTITY_SUPPORT_MISSING: (
+        "本机没有安装完整身份核验支持:请安装 residence-permit[identity],或不用 --identity。",
+        "Support for checking the full identity is not installed: install residence-permit[identity], or leave out"
+        " --identity.",
     ),
     Reason.NO_READER_SERVICE: (
         "读卡器服务没有运行:请启动 pcscd 后重试。",

@@ -270,6 +270,36 @@ def test_pcsc_support_that_is_not_installed(
     assert capsys.readouterr().err == f"[x] {REASONS[Reason.READER_SUPPORT_MISSING][1]}\n"
 
 
+def test_watch_ends_where_no_reader_can_ever_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from card_profiles.readers import monitor
+    from card_profiles.readers.monitor import CardChange, CardEvent
+
+    lost = iter([CardEvent(change=CardChange.SERVICE_LOST)])
+    monkeypatch.setattr(monitor, "watch", lambda: lost)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert run("watch", "--sector", "health", "--trust", str(tmp_path / "trust")) == 2
+    assert capsys.readouterr().err.endswith(f"[x] {REASONS[Reason.READER_SUPPORT_MISSING][1]}\n")
+
+
+def test_identity_support_that_is_not_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told before the card is read; evidence with EF.SOD is not decided by halves either."""
+    usual = ("--trust", str(tmp_path / "trust"), "--json")
+    captured = str(tmp_path / "captured")
+    monkeypatch.setattr(pcsc, "connect", lambda name: InProcessConnection(PERMIT.card()))
+    assert run("check", "--sector", "health", "--can", CAN, *usual, "--identity", "--evidence", captured) == 0
+    capsys.readouterr()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(pcsc, "connect", failing(AssertionError("asked for a card")))
+    assert run("check", "--sector", "health", "--can", CAN, *usual, "--identity") == 2
+    assert reason_in_json(capsys) == [Reason.IDENTITY_SUPPORT_MISSING]
+    assert run("replay", "--evidence", captured, *usual) == 2
+    assert reason_in_json(capsys) == [Reason.IDENTITY_SUPPORT_MISSING]
+
+
 def test_a_reader_is_used_and_what_it_taught_is_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str | None] = []
 
