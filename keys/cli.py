@@ -16,7 +16,7 @@ from .authority import system_clock
 from .backup import BackupError
 from .ceremony import CeremonyError
 from .command_texts import say
-from .commands import ceremonial, life, publication, safekeeping, setup, status
+from .commands import ceremonial, foresight, life, publication, safekeeping, setup, status
 from .commands.common import Refused, Terminal
 from .custody import CustodyError
 from .messages import LANGUAGES, Text, language_of, message
@@ -52,13 +52,16 @@ def _fail(line: str) -> int:
 def _parser(clock: Callable[[], datetime]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="permit-keys", description="Keys of a residence-permit authority.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    keyless = status.add(commands)
+    keyless = list(status.add(commands))
+    with_keys, without_keys = foresight.add(commands)
+    keyless += without_keys
     parsers = [
         *setup.add(commands),
         *life.add(commands),
         *publication.add(commands),
         *ceremonial.add(commands, lambda arguments: main(arguments, clock=clock)),
         *safekeeping.add(commands),
+        *with_keys,
     ]
     for command in (*parsers, *keyless):
         command.set_defaults(operator=None, witness=None)

@@ -1,0 +1,266 @@
+"""`permit-keys simulate` and `drill`: what activating a key would mean, and what losing one means."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from hashlib import sha256
+
+from .. import drill as drills
+from .. import issued_cards, simulator, simulator_picture
+from ..algorithms import Purpose
+from ..errors import DecodeError
+from ..files import PRIVATE, PUBLIC, replace
+from ..issued_cards import IssuedCard
+from ..lifecycle import RULES, KeyState
+from ..messages import LANGUAGES
+from ..publication import command as publication
+from ..publication.errors import PublicationError
+from ..registry import KeyRecord, load
+from ..rotation import Coverage, Rotation
+from .common import MINUTE, Refused, Terminal, add_people, moment, read_file
+
+NOT_SAFE = 3
+"""Exit code of `simulate` when too few counters know the key."""
+_MAX_COUNTERS = 1 << 26
+
+_SAY = {
+    "unknown": (
+        "{key}：{counters}/{all} 个柜台不知道该密钥（{silent} 个已失联）；{cards} 张有效卡由其他密钥签发。",
+        "{key}: {counters} of {all} counters do not know it ({silent} silent); {cards} cards in force are signed by "
+        "other keys.",
+    ),
+    "safe": ("  可以启用：覆盖率 {coverage}，门槛 {threshold}。", "  Safe now: {coverage} know it, {threshold} must."),
+    "wait": (
+        "  尚不可启用：覆盖率 {coverage}，门槛 {threshold}。安全日期：{moment}。",
+        "  Not yet: {coverage} know it, {threshold} must. Safe date: {moment}.",
+    ),
+    "never": (
+        "  按现有同步节奏达不到门槛（{coverage} < {threshold}）。请先派人同步失联的柜台：{names}",
+        "  It will not be safe by itself ({coverage} < {threshold}). Have somebody sync the silent counters: {names}",
+    ),
+    "needed": ("  此前密钥的证书须继续发布至 {day}。", "  Earlier keys' certificates must stay published until {day}."),
+    "picture": ("  覆盖率曲线：{path}", "  Coverage curve: {path}"),
+    "counters": ("柜台清单 {path} 无法使用：{detail}", "{path} is no list of counters: {detail}"),
+    "journal": ("日志导出 {path} 不完整或已损坏：{detail}", "{path} is no whole export of the journal: {detail}"),
+    "threshold": ("门槛应为 0 至 1 之间的数。", "The threshold is a share from 0 to 1."),
+    "no_cards": (
+        "{key} 不签发卡片：请使用 permit-keys compromise。",
+        "{key} signs no cards: use permit-keys compromise.",
+    ),
+    "window": ("时间段无效：--from 应早于 --to。", "No such window: --from comes before --to."),
+    "listed": (
+        "{key}：{since} 至 {until} 之间签发 {count} 张卡（其中 {uncertain} 张日志未记录密钥）。",
+        "{key} signed {count} cards from {since} to {until} ({uncertain} of them where the journal names no key).",
+    ),
+    "besides": (
+        "  另有 {count} 张有效卡由该密钥在此时间段之外签发：吊销后柜台同样拒绝。",
+        "  {count} more in force were signed by it outside of that: once it is revoked, counters refuse them too.",
+    ),
+    "plan": (
+        "  处理计划：{path}（{sign} 张在下次签注时重签，{new} 张换卡）。",
+        "  Plan: {path} ({sign} to re-sign at the next endorsement, {new} to replace).",
+    ),
+    "rehearsed": (
+        "  以上为演练，未作任何更改。加 --carry-out 执行。",
+        "  This was a rehearsal: nothing was changed. With --carry-out it is done.",
+    ),
+    "done": (
+        "  {key} 已标记为泄露并吊销。请运行 permit-keys rotate --replace {key} 换用新密钥。",
+        "  {key} is compromised and revoked. Run permit-keys rotate --replace {key} for a new key.",
+    ),
+    "publish": (
+        "  尚未发布：请运行 permit-keys publish，使柜台获知。",
+        "  Not published yet: run permit-keys publish, so that counters learn of it.",
+    ),
+}
+
+
+def add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> tuple[list[argparse.ArgumentParser], list[argparse.ArgumentParser]]:
+    """Add the commands: those that need keys, and those that need none."""
+    simulate = commands.add_parser("simulate", help="what activating a staged key would mean: who does not know it")
+    simulate.add_argument("key", metavar="KEY", help="such as ES-2, or its kid in hex")
+    add_counters(simulate, required=True)
+    simulate.add_argument("--cards", metavar="FILE", help="from permit-issuer journal --export")
+    simulate.add_argument("--published", metavar="DATE", help="when it was published; else when it was staged")
+    simulate.add_argument("--picture", metavar="F", help="write the coverage curve there, as SVG")
+    simulate.set_defaults(command=_simulate)
+    drill = commands.add_parser("drill", help="a key is lost: the cards it signed, and what becomes of them")
+    drill.add_argument("--key", required=True, metavar="KEY", help="such as ES-2, or its kid in hex")
+    drill.add_argument("--from", dest="since", required=True, metavar="DATE", help="since when it may be in use")
+    drill.add_argument("--to", dest="until", metavar="DATE", help="until when; else now")
+    drill.add_argument("--journal", required=True, metavar="FILE", help="from permit-issuer journal --export")
+    drill.add_argument("--plan", required=True, metavar="FILE", help="write the cards and their remedies there, as CSV")
+    drill.add_argument("--carry-out", action="store_true", help="do it: revoke, and with --publish release")
+    drill.add_argument("--publish", metavar="DIR", help="with --carry-out, release there what counters need")
+    add_people(drill)
+    drill.set_defaults(command=_drill)
+    return [drill], [simulate]
+
+
+def add_counters(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    """Options that say what the counters know."""
+    text = "CSV or JSON: counter, last_sync, channel (web, stick), every_days"
+    parser.add_argument("--counters", required=required, metavar="FILE", help=text)
+    parser.add_argument(
+        "--threshold", type=float, default=simulator.DEFAULT_THRESHOLD, metavar="SHARE", help="that must know it"
+    )
+
+
+def coverage(terminal: Terminal) -> Coverage | None:
+    """What `Rotation` asks before it activates a key, by `--counters`; None without."""
+    if not getattr(terminal.options, "counters", None):
+        return None
+    share = simulator.coverage(_counters(terminal), terminal.clock())
+
+    def known(key: KeyRecord) -> float:
+        # What no counter looks for need not be known there.
+        return share(key.staged_at) if RULES[key.purpose].lead_days else 1.0
+
+    return known
+
+
+def _simulate(terminal: Terminal) -> int:
+    """Needs no passphrase: everything shown is public."""
+    options = terminal.options
+    counters = _counters(terminal)
+    key, siblings = _key(terminal, options.key)
+    published = moment(options.published, terminal.language) if options.published else key.staged_at
+    if published is None:
+        published = terminal.clock()
+    kids = [one.kid for one in siblings]
+    cards = simulator.population(_cards(terminal, options.cards), kids) if options.cards else ()
+    forecast = simulator.simulate(
+        kid=key.kid,
+        published=published,
+        now=terminal.clock(),
+        counters=counters,
+        cards=cards,
+        threshold=options.threshold,
+    )
+    _tell_forecast(terminal, key, forecast)
+    if options.picture:
+        drawn = simulator_picture.draw(forecast, key=key.name, language=terminal.language)
+        replace(os.path.abspath(options.picture), drawn.encode(), mode=PUBLIC)
+        _tell(terminal, "picture", path=options.picture)
+    return 0 if forecast.is_safe else NOT_SAFE
+
+
+def _tell_forecast(terminal: Terminal, key: KeyRecord, forecast: simulator.Forecast) -> None:
+    _tell(
+        terminal,
+        "unknown",
+        key=key.name,
+        counters=len(forecast.unaware),
+        all=forecast.counters,
+        silent=len(forecast.silent),
+        cards=forecast.cards_unaware,
+    )
+    shares = {"coverage": f"{forecast.coverage:.1%}", "threshold": f"{forecast.threshold:.1%}"}
+    if forecast.is_safe:
+        _tell(terminal, "safe", **shares)
+    elif forecast.safe_date is not None:
+        _tell(terminal, "wait", **shares, moment=forecast.safe_date.strftime(MINUTE))
+    else:
+        names = " ".join(one.counter for one in forecast.silent[:20])
+        _tell(terminal, "never", **shares, names=names)
+    if forecast.needed_until is not None:
+        _tell(terminal, "needed", day=forecast.needed_until)
+
+
+def _drill(terminal: Terminal) -> int:
+    options = terminal.options
+    since = moment(options.since, terminal.language)
+    until = moment(options.until, terminal.language) if options.until else terminal.clock()
+    key, _ = _key(terminal, options.key)
+    if key.purpose not in drills.REMEDIES:
+        raise Refused(_text(terminal, "no_cards", key=key.name))
+    if since > until:
+        raise Refused(_text(terminal, "window"))
+    cards = _cards(terminal, options.journal)
+    found = drills.drill(cards, purpose=key.purpose, kid=key.kid, since=since, until=until)
+    plan = drills.plan_table(found).encode()
+    replace(os.path.abspath(options.plan), plan, mode=PRIVATE)
+    _tell_drill(terminal, key, found)
+    if not options.carry_out:
+        _tell(terminal, "rehearsed")
+        return 0
+    authority = terminal.open()
+    Rotation(authority, terminal.actor).compromise(key.name, since=since)
+    authority.registry.note(
+        "drill",
+        at=terminal.clock(),
+        actor=terminal.actor,
+        key=key.name,
+        since=since.isoformat(),
+        until=until.isoformat(),
+        cards=len(found.affected),
+        besides=len(found.refused_besides),
+        plan=sha256(plan).hexdigest(),
+    )
+    _tell(terminal, "done", key=key.name)
+    if not options.publish:
+        _tell(terminal, "publish")
+        return 0
+    try:
+        release = argparse.Namespace(directory=options.publish, stick=None, dry_run=False)
+        publication.publish(release, terminal.language, authority, now=terminal.clock())
+    except PublicationError as error:
+        raise Refused(publication.explain(error, terminal.language)) from error
+    return 0
+
+
+def _tell_drill(terminal: Terminal, key: KeyRecord, found: drills.Drill) -> None:
+    uncertain = sum(not one.certain for one in found.affected)
+    window = {"since": found.since.strftime(MINUTE), "until": found.until.strftime(MINUTE)}
+    _tell(terminal, "listed", key=key.name, count=len(found.affected), uncertain=uncertain, **window)
+    for one in found.affected:
+        print(f"    {one.card.serial.hex()}  {one.card.permit}  {one.signed[0].strftime(MINUTE)}  {one.remedy}")
+    if found.refused_besides:
+        _tell(terminal, "besides", count=len(found.refused_besides))
+    count = len(found.planned) + len(found.refused_besides)
+    new = key.purpose is Purpose.DOCUMENT_SIGNER
+    _tell(terminal, "plan", path=terminal.options.plan, sign=0 if new else count, new=count if new else 0)
+
+
+def _key(terminal: Terminal, name: str) -> tuple[KeyRecord, tuple[KeyRecord, ...]]:
+    """The key of this name, or the staged key of this purpose, or else its active one; and all keys of its purpose."""
+    registry = load(terminal.home)
+    try:
+        purpose = next((row for row, rules in RULES.items() if name.lower() in {row.value, rules.label.lower()}), None)
+        if purpose is None:
+            key = registry.by_name(name)
+        else:
+            staged = registry.in_state(purpose, KeyState.STAGED)
+            key = staged[0] if staged else registry.active(purpose)
+        return key, tuple(one for one in registry.keys if one.purpose is key.purpose)
+    finally:
+        registry.close()
+
+
+def _counters(terminal: Terminal) -> tuple[simulator.CounterSync, ...]:
+    options = terminal.options
+    if not 0 <= options.threshold <= 1:
+        raise Refused(_text(terminal, "threshold"))
+    try:
+        return simulator.read_counters(read_file(options.counters, _MAX_COUNTERS).decode("utf-8"))
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise Refused(_text(terminal, "counters", path=options.counters, detail=error)) from error
+
+
+def _cards(terminal: Terminal, path: str) -> tuple[IssuedCard, ...]:
+    try:
+        with open(path, encoding="utf-8") as lines:
+            return tuple(issued_cards.decode(lines))
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise Refused(_text(terminal, "journal", path=path, detail=error)) from error
+
+
+def _tell(terminal: Terminal, what: str, **values: object) -> None:
+    print(_text(terminal, what, **values))
+
+
+def _text(terminal: Terminal, what: str, **values: object) -> str:
+    return _SAY[what][LANGUAGES.index(terminal.language)].format(**values)
