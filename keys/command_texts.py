@@ -18,6 +18,7 @@ class Say(StrEnum):
     RESUMED = "resumed"
     ALREADY = "already"
     NOTHING_DUE = "nothing_due"
+    REPLACED = "replaced"
     FROM = "from"
     GAP = "gap"
     CHANGED = "changed"
@@ -43,6 +44,7 @@ _SAY: Mapping[Say, tuple[str, str]] = {
     Say.RESUMED: ("{key}：{event}（完成了上次中断的操作）。", "{key}: {event} (finished what was cut off)."),
     Say.ALREADY: ("{key}：{event}，此前已完成。", "{key}: {event} before; nothing to do."),
     Say.NOTHING_DUE: ("{purpose}：无到期事项，下次 {moment}。", "{purpose}: nothing is due; next on {moment}."),
+    Say.REPLACED: ("{key} 此前已被替换。", "{key} was replaced before; nothing to do."),
     Say.FROM: ("  自 {begin} 起可签名，至 {until}。", "  signs from {begin} until {until}."),
     Say.GAP: (
         "  注意：现用密钥于 {until} 到期，此后至 {begin} 无法签名。"

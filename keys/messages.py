@@ -70,8 +70,8 @@ _AUTHORITY: Mapping[AuthorityReason, tuple[str, str]] = {
         "There is no key {detail}. permit-keys status lists them.",
     ),
     AuthorityReason.NO_ACTIVE_KEY: (
-        "没有使用中的{detail}密钥。请运行 permit-keys rotate。",
-        "No {detail} key is in use. Run permit-keys rotate.",
+        "没有使用中的{detail}密钥。请用 permit-keys status 查看，并运行 permit-keys rotate --replace。",
+        "No {detail} key is in use. See permit-keys status, and run permit-keys rotate --replace.",
     ),
     AuthorityReason.KEY_STATE: (
         "该密钥的状态不允许此操作（{detail}）。",

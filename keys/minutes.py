@@ -23,13 +23,14 @@ from .ceremony import CeremonyError, CeremonyReason, Record, Script, filled
 from .envelopes import cose
 from .envelopes.errors import SignatureError
 from .errors import DecodeError
-from .files import PUBLIC, replace
+from .files import PUBLIC, read_regular, replace
 from .lifecycle import KeyState
 from .messages import LANGUAGES, purpose_name
 from .timeline_picture import STATES
 
 FOLDER = "minutes"
 MAX_MINUTES = 1 << 20
+_ANCHOR = ("publication", "roots", "1.root.json")
 TYPE = "application/residence-permit-minutes+json"
 
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -43,6 +44,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "script": ("脚本 SHA-256", "script SHA-256"),
     "events": ("登记簿事件", "events in the registry"),
     "history": ("登记簿摘要", "digest of the history"),
+    "anchor": ("柜台信任起点 SHA-256", "SHA-256 of the counters' first root"),
     "signature": ("签名栏", "signatures"),
 }
 
@@ -150,7 +152,16 @@ def _members(authority: Authority, script: Script, record: Record, ended: dateti
         ],
         "history": events[-1].digest.hex() if events else "",
         "software": software(),
+        "anchor": _anchor(authority.home),
     }
+
+
+def _anchor(home: str) -> str:
+    """SHA-256 of the first root of the publication, in hex: what every counter begins with. Empty without one."""
+    try:
+        return sha256(read_regular(os.path.join(home, *_ANCHOR), limit=MAX_MINUTES)[0]).hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
 def _text(members: Mapping[str, Any], script: Script, record: Record) -> str:
@@ -177,6 +188,7 @@ def _text(members: Mapping[str, Any], script: Script, record: Record) -> str:
         lines += ["", word("events")]
         lines += [f"  {event['number']}  {event['at']}  {event['kind']} {event['key']}" for event in members["events"]]
         lines += ["", f"{word('history')}: {members['history']}", f"{word('script')}: {members['script']}"]
+        lines += [f"{word('anchor')}: {members['anchor']}"] if members["anchor"] else []
         lines += [f"{word('software')}: {members['software']['version']}  {members['software']['sha256']}", ""]
         lines += [f"{word('signature')}:"]
         lines += [f"  {name}  ______________________" for name in record.people.values()]

@@ -41,7 +41,7 @@ _PURPOSE_OF_USAGE = {usage: purpose for purpose, usage in EXTENDED_KEY_USAGE.ite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedCopy:
-    """Files of one place, by name; certificates and CRLs parsed."""
+    """Files of one place, certificates by the name of their target. A release also holds files of the one before it."""
 
     directory: str
     csca: dict[str, ParsedCertificate] = field(default_factory=dict)
@@ -77,8 +77,8 @@ def read(directory: str) -> PublishedCopy:
             csca=_certificates(root, "csca"),
             links=_certificates(root, "link"),
             signers=_certificates(root, "signers"),
-            crls=tuple((raw, read_crl(raw)) for raw in _files(root, "crl", ".crl", MAX_CRL).values()),
-            status=tuple(_files(root, "status", ".cwt", status_list.MAX_SIZE).values()),
+            crls=tuple((raw, read_crl(raw)) for _, raw in _files(root, "crl", ".crl", MAX_CRL)),
+            status=tuple(raw for _, raw in _files(root, "status", ".cwt", status_list.MAX_SIZE)),
         )
     except (DecodeError, OSError) as error:
         raise AuthorityError(f"{root}: {error}", reason=AuthorityReason.DAMAGED, detail=root) from error
@@ -248,15 +248,15 @@ def _kid(certificate: ParsedCertificate) -> bytes:
 
 
 def _certificates(root: str, folder: str) -> dict[str, ParsedCertificate]:
-    return {name: read_certificate(raw) for name, raw in _files(root, folder, ".der", MAX_CERTIFICATE).items()}
+    return {name: read_certificate(raw) for name, raw in _files(root, folder, ".der", MAX_CERTIFICATE)}
 
 
-def _files(root: str, folder: str, suffix: str, limit: int) -> dict[str, bytes]:
-    """Files of a folder by their target's name: a release has them prefixed by their hash."""
+def _files(root: str, folder: str, suffix: str, limit: int) -> list[tuple[str, bytes]]:
+    """Names of targets and contents; one name may come twice, for a release has names prefixed by their hash."""
     path = os.path.join(root, folder)
-    found = {}
+    found = []
     for name in sorted(os.listdir(path)) if os.path.isdir(path) else ():
         match = _NAME.fullmatch(name)
         if name.endswith(suffix) and match:
-            found[match[1]] = read_regular(os.path.join(path, name), limit=limit)[0]
+            found.append((match[1], read_regular(os.path.join(path, name), limit=limit)[0]))
     return found

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from . import lifecycle
 from .algorithms import Purpose
 from .authority import Authority
 from .lifecycle import RULES, KeyState
+from .published_copy import RESTORED
 from .registry import KeyRecord
 from .rotation import EVER, stage_due
 
@@ -29,6 +30,8 @@ class TaskKind(StrEnum):
     ACTIVATE = "activate"
     REPLACE = "replace"
     """No key of the purpose is in use."""
+    RECOUNT = "recount"
+    """A backup was restored, and signatures made since are not counted: a fresh key is."""
     DESTROY = "destroy"
     SIGN_CRL = "sign_crl"
     SIGN_STATUS = "sign_status"
@@ -56,7 +59,13 @@ class Task:
 
 def tasks(authority: Authority, now: datetime) -> tuple[Task, ...]:
     """Everything to do from now on, what is most pressing first."""
-    found = [*_unfinished(authority, now), *_keys(authority, now), *_leftovers(authority, now), *_lists(authority, now)]
+    found = [
+        *_unfinished(authority, now),
+        *_keys(authority, now),
+        *_leftovers(authority, now),
+        *_uncounted(authority),
+        *_lists(authority, now),
+    ]
     return tuple(sorted(found, key=lambda task: (not task.is_overdue(now), task.due, task.subjects)))
 
 
@@ -107,6 +116,22 @@ def _keys(authority: Authority, now: datetime) -> Iterable[Task]:
                 overdue=now,
                 command=replace + (_people(purpose) if last else ""),
             )
+
+
+def _uncounted(authority: Authority) -> Iterable[Task]:
+    """Keys that signed after the backup was made that this registry comes from: nobody knows how often."""
+    restored = datetime.fromtimestamp(authority.registry.high_water(RESTORED), UTC)
+    for purpose, rules in RULES.items():
+        for key in authority.registry.in_state(purpose, KeyState.ACTIVE) if rules.capped else ():
+            if key.activated_at is not None and key.activated_at < restored:
+                yield Task(
+                    kind=TaskKind.RECOUNT,
+                    subjects=(key.name,),
+                    purpose=purpose,
+                    due=restored,
+                    overdue=restored + GRACE,
+                    command=f"permit-keys rotate --replace {key.name} --override …",
+                )
 
 
 def _leftovers(authority: Authority, now: datetime) -> Iterable[Task]:

@@ -41,6 +41,7 @@ TASKS: Mapping[TaskKind, tuple[str, str]] = {
     TaskKind.STAGE: ("生成并提前发布", "stage"),
     TaskKind.ACTIVATE: ("启用", "activate"),
     TaskKind.REPLACE: ("立即换用新密钥", "replace at once"),
+    TaskKind.RECOUNT: ("恢复后换用新密钥", "replace after a restore"),
     TaskKind.DESTROY: ("销毁私钥", "destroy"),
     TaskKind.SIGN_CRL: ("重签吊销列表", "sign the CRL"),
     TaskKind.SIGN_STATUS: ("重签状态列表", "sign the status list"),

@@ -9,9 +9,10 @@ from ..algorithms import Purpose
 from ..command_texts import Say, event_name, say
 from ..lifecycle import RULES, KeyEvent, KeyState
 from ..messages import message, purpose_name
-from ..registry import AuthorityError
-from ..rotation import NEVER, Done, Rotation
+from ..registry import AuthorityError, AuthorityReason
+from ..rotation import Done, Rotation
 from .common import MINUTE, Refused, Terminal, add_people, moment, purpose
+from .foresight import add_counters, coverage
 
 _PUBLISHED = frozenset({KeyEvent.STAGE, KeyEvent.ACTIVATE, KeyEvent.COMPROMISE})
 
@@ -30,6 +31,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[a
     activate = commands.add_parser("activate", help="put the staged key of a purpose into use")
     activate.add_argument("purpose", type=purpose, metavar="PURPOSE")
     activate.set_defaults(command=_activate)
+    for parser in (rotate, activate):
+        add_counters(parser)
     parsers = [rotate, stage, activate]
     for name, function, text in (
         ("retire", _retire, "end a key's use: it signs no more, what it signed is still believed"),
@@ -53,10 +56,11 @@ def _rotate(terminal: Terminal) -> int:
     options, language = terminal.options, terminal.language
     rotation = _rotation(terminal)
     if options.replace:
+        if options.purposes and rotation.registry.by_name(options.replace).purpose not in options.purposes:
+            raise Refused(say(Say.NO_PURPOSE, language, detail=options.replace))
         done = rotation.replace(options.replace, override=options.override)
-        wrong = [one.key.name for one in done if options.purposes and one.key.purpose not in options.purposes]
-        if wrong:
-            raise Refused(say(Say.NO_PURPOSE, language, detail=" ".join(wrong)))
+        if not done:
+            terminal.tell(Say.REPLACED, key=options.replace)
         return _tell(terminal, done)
     changed: list[Done] = list(rotation.resume())
     refused = 0
@@ -69,8 +73,8 @@ def _rotate(terminal: Terminal) -> int:
             refused = 1
             continue
         changed.extend(done)
-        if not done:
-            _tell_next(terminal, rotation, each)
+        if not done and not _tell_next(terminal, rotation, each):
+            refused = 1
     _tell(terminal, changed)
     return refused
 
@@ -113,7 +117,10 @@ def _compromise(terminal: Terminal) -> int:
 
 
 def _rotation(terminal: Terminal) -> Rotation:
-    return Rotation(terminal.open(), terminal.actor)
+    reckoned = coverage(terminal)
+    if reckoned is None:
+        return Rotation(terminal.open(), terminal.actor)
+    return Rotation(terminal.open(), terminal.actor, coverage=reckoned, threshold=terminal.options.threshold)
 
 
 def _tell(terminal: Terminal, done: Iterable[Done]) -> int:
@@ -130,14 +137,18 @@ def _tell(terminal: Terminal, done: Iterable[Done]) -> int:
     return 0
 
 
-def _tell_next(terminal: Terminal, rotation: Rotation, each: Purpose) -> None:
+def _tell_next(terminal: Terminal, rotation: Rotation, each: Purpose) -> bool:
+    """What comes next for a purpose; False when it has no key in use and none coming."""
+    name = purpose_name(each, terminal.language)
     staged = rotation.registry.in_state(each, KeyState.STAGED)
     active = rotation.registry.in_state(each, KeyState.ACTIVE)
-    due = staged[0].active_from if staged else rotation.stage_due(each)
-    shown = due.strftime(MINUTE) if due is not None and due != NEVER else "-"
-    name = purpose_name(each, terminal.language)
-    terminal.tell(Say.NOTHING_DUE, purpose=name, moment=shown)
+    if not staged and not active:
+        print(f"{name}: {message(AuthorityReason.NO_ACTIVE_KEY, terminal.language, detail=name)}")
+        return False
     begin = staged[0].active_from if staged else None
     until = active[0].active_until if active else None
+    due = begin or rotation.stage_due(each)
+    terminal.tell(Say.NOTHING_DUE, purpose=name, moment=due.strftime(MINUTE))
     if begin and until and until < begin:
         terminal.tell(Say.GAP, until=until.strftime(MINUTE), begin=begin.strftime(MINUTE), key=active[0].name)
+    return True

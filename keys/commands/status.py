@@ -7,6 +7,7 @@ import sys
 from datetime import datetime
 
 from .. import signed_lists
+from ..algorithms import Purpose
 from ..authority import Authority
 from ..command_texts import Say, say
 from ..files import PUBLIC, replace
@@ -44,6 +45,8 @@ def _status(terminal: Terminal) -> int:
             continue
         begin = key.active_from.strftime(MINUTE) if key.active_from else "-"
         signatures = str(key.signatures) + (f"/{key.cap}" if key.cap is not None else "")
+        if key.purpose is Purpose.CARD_MASTER_KEY:
+            signatures = "-"
         name, state = purpose_name(key.purpose, language), STATES[key.state][half]
         kid = key.kid.hex() or "-"
         rows.append([key.name, name, state, kid, begin, until(key.active_until), until(key.expires_at), signatures])
