@@ -144,8 +144,8 @@ def noisy_photo() -> bytes:
 class Wrong:
     """One row: how the input is made wrong, which command gets it, its exit code, what its line must mention.
 
-    `quotes` is what the line repeats of the input, in whatever language that is. `begun`: the card had to be asked who it
-    is, so an intent stood in the journal meanwhile.
+    `quotes` is what the line repeats of the input, in whatever language that is. `begun`: the card had to be asked who
+    it is, so an intent stood in the journal meanwhile.
     """
 
     prepare: Callable[[Bench], object]
