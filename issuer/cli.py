@@ -2,6 +2,8 @@
 
 Exit codes: 0 done; 1 refused, card and journal are as they were; 2 reader, card or journal failed, run the same command
 again to resume; 3 the authority's keys or published data cannot be used; 4 this card is void or must be; 64 usage.
+
+The issuing service: `permit-issuer serve | init | db upgrade | audit verify`, each with --help.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from .texts import Line, language
 from .writer import CardWriter
 
 MAX_REASON = 80
+SERVICE_COMMANDS = ("serve", "init", "db", "audit")
 _NOWHERE = {
     TransportFault.NO_SERVICE: Refusal.NO_READER,
     TransportFault.NO_READER: Refusal.NO_READER,
@@ -46,10 +49,15 @@ _NOWHERE = {
 
 def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] | None = None) -> int:
     """Run one command and return its exit code. `now` replaces the system's clock."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and given[0] in SERVICE_COMMANDS:
+        from .service import cli as service  # the desk's commands start without database and framework
+
+        return service.main(given)
     options = command_line.parser(
         (__doc__ or "").partition("\n\n")[2],
         {"issue": _issue, "endorse": _endorse, "void": _void, "journal": _journal, "plan": _plan},
-    ).parse_args(arguments)
+    ).parse_args(given)
     options.now = now
     screen = Terminal(language(options.lang, os.environ), sys.stdout, sys.stderr)
     try:
