@@ -41,7 +41,7 @@ from .writer import CardWriter
 MAX_REASON = 80
 SERVICE_COMMANDS = ("serve", "init", "db", "audit")
 _NOWHERE = {
-    TransportFault.NO_SERVICE: Refusal.NO_READER,
+    TransportFault.NO_SERVICE: Refusal.NO_READER_SERVICE,
     TransportFault.NO_READER: Refusal.NO_READER,
     TransportFault.READER_BUSY: Refusal.NO_READER,
 }
@@ -61,6 +61,7 @@ def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] 
     options.now = now
     screen = Terminal(language(options.lang, os.environ), sys.stdout, sys.stderr)
     try:
+        command_line.require_extras(options)
         command: Callable[[argparse.Namespace, Terminal], ExitCode] = options.command
         return command(options, screen)
     except Refused as refused:

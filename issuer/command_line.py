@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -145,6 +146,18 @@ def day(text: str, start: date) -> date:
         return application.parse_date(text, start=start)
     except ValueError as error:
         raise Refused(Refusal.BAD_DATE, value=text) from error
+
+
+def require_extras(options: argparse.Namespace) -> None:
+    """What the command imports when it is half-way is there now. Raises Refused(EXTRA_MISSING)."""
+    needed = []
+    if "reader" in options and options.image is None:
+        needed.append(("smartcard", "pcsc,issuer"))
+    if "reader" in options or "photo" in options:
+        needed += [("asn1crypto", "issuer"), ("PIL", "issuer")]
+    for module, extra in needed:
+        if find_spec(module) is None:
+            raise Refused(Refusal.EXTRA_MISSING, extra=extra)
 
 
 def check_can(text: str | None) -> None:

@@ -45,6 +45,7 @@ class Refusal(StrEnum):
     OTHER_PERMIT = "other-permit"
 
     # the card in the reader
+    NO_READER_SERVICE = "no-reader-service"
     NO_READER = "no-reader"
     NO_CARD = "no-card"
     FOREIGN_CARD = "foreign-card"
@@ -76,6 +77,7 @@ class Refusal(StrEnum):
     KEYS_EXPIRED = "keys-expired"
     TRUST_UNUSABLE = "trust-unusable"
     OPENSSL_MISSING = "openssl-missing"
+    EXTRA_MISSING = "extra-missing"
 
     # after writing
     CROSS_CHECK = "cross-check"

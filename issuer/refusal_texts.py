@@ -88,6 +88,10 @@ REFUSALS: dict[Refusal, Text] = {
         "此卡属于居住证 {permit}，不是 {wanted}：请换上正确的卡或申请。",
         "This card is of permit {permit}, not {wanted}: take the right card, or the right application.",
     ),
+    Refusal.NO_READER_SERVICE: (
+        "智能卡服务没有运行（{error}）：请启动 pcscd 后重试。",
+        "The smart-card service does not run ({error}): start pcscd, then try again.",
+    ),
     Refusal.NO_READER: (
         "没有可用的读卡器（{error}）：请连接读卡器，或用 --reader 指明。",
         "No usable card reader ({error}): connect one, or name it with --reader.",
@@ -199,6 +203,10 @@ REFUSALS: dict[Refusal, Text] = {
     Refusal.OPENSSL_MISSING: (
         "找不到 openssl，无法用第二种实现核对签名：请安装 openssl（apt-get install openssl）。未写入卡内容。",
         "openssl is not there, so nothing can cross-check the signatures: apt-get install openssl.",
+    ),
+    Refusal.EXTRA_MISSING: (
+        "本机没有安装此命令所需的部分：请安装 residence-permit[{extra}]。",
+        "What this command needs is not installed: install residence-permit[{extra}].",
     ),
     Refusal.CROSS_CHECK: (
         "写卡前核对未通过（{checker}：{error}）：未写入卡内容，请报告密钥管理员。",

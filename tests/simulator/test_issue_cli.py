@@ -33,7 +33,7 @@ from card_profiles.protocols.scp03 import StaticKeys
 from card_profiles.readers import pcsc
 from card_profiles.softcard.connection import InProcessConnection, Tear, TornConnection
 from card_profiles.softcard.image import CardState, MemoryImage, decode_state, encode_state, write_atomically
-from issuer import cli
+from issuer import cli, command_line
 from issuer.errors import ExitCode, Refusal, Refused
 from issuer.terminal import Terminal
 
@@ -282,10 +282,22 @@ def test_openssl_is_missing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
     assert bench.snapshot()[0] == before[0]
 
 
+@pytest.mark.parametrize(("where", "missing"), [(("--reader", "ACME"), "smartcard"), ((), "PIL"), ((), "asn1crypto")])
+def test_an_extra_is_missing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, where: tuple[str, ...], missing: str
+) -> None:
+    """Before anything is read or written, since these modules are imported half-way."""
+    monkeypatch.setattr(command_line, "find_spec", lambda name: None if name == missing else object())
+    before = bench.snapshot()
+    assert bench.issue(*where) == ExitCode.REFUSED
+    assert bench.refused[0].reason is Refusal.EXTRA_MISSING
+    assert bench.snapshot() == before
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        (TransportFault.NO_SERVICE, Refusal.NO_READER),
+        (TransportFault.NO_SERVICE, Refusal.NO_READER_SERVICE),
         (TransportFault.NO_READER, Refusal.NO_READER),
         (TransportFault.READER_BUSY, Refusal.NO_READER),
         (TransportFault.NO_CARD, Refusal.NO_CARD),

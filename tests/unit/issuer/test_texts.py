@@ -72,7 +72,13 @@ def test_every_refusal_is_raised_somewhere() -> None:
         Refusal.APPLICATION_MISTAKES,  # ApplicationRefused
         *(Refusal.CARD_TERMINATED, Refusal.HALF_WRITTEN, Refusal.NOT_PERSONALISED),  # a table in endorse
         *(Refusal.ALREADY_DONE, Refusal.ALREADY_PERSONALISED, Refusal.UNKNOWN_CARD, Refusal.DUPLICATE_SERIAL),  # resume
-        *(Refusal.NO_READER, Refusal.NO_CARD, Refusal.PERMIT_UNRESOLVED, Refusal.PERMIT_HAS_CARD),
+        *(
+            Refusal.NO_READER_SERVICE,
+            Refusal.NO_READER,
+            Refusal.NO_CARD,
+            Refusal.PERMIT_UNRESOLVED,
+            Refusal.PERMIT_HAS_CARD,
+        ),
     }
     assert set(Refusal) - set(RAISED) <= by_hand
 
