@@ -219,14 +219,17 @@ class Authority:
         if known is not None and not own_certificate:
             return known
 
+        # Not `self`: a cycle would keep the registry's file open until the garbage collector comes by.
+        content, clock = self.registry, self.clock
+
         def check() -> None:
             # What was counted ahead is not a licence to sign after the period.
-            if not own_certificate and key.active_until is not None and self.clock() > key.active_until:
-                require_may_sign(key, now=self.clock())
+            if not own_certificate and key.active_until is not None and clock() > key.active_until:
+                require_may_sign(key, now=clock())
 
         counted = CountedKey(
             self.custody.private_key(key.uri),
-            lambda count: self.registry.spend(key, count, now=self.clock(), own_certificate=own_certificate),
+            lambda count: content.spend(key, count, now=clock(), own_certificate=own_certificate),
             check=check,
         )
         if not own_certificate:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -20,7 +21,7 @@ from .commands import ceremonial, foresight, life, publication, safekeeping, set
 from .commands.common import Refused, Terminal
 from .custody import CustodyError
 from .messages import LANGUAGES, Text, language_of, message
-from .registry import AuthorityError
+from .registry import FILE_NAME, AuthorityError, AuthorityReason
 
 
 def main(arguments: Sequence[str] | None = None, *, clock: Callable[[], datetime] = system_clock) -> int:
@@ -39,6 +40,9 @@ def main(arguments: Sequence[str] | None = None, *, clock: Callable[[], datetime
         return _fail(say(error.reason, language, detail=error.detail))
     except Refused as error:
         return _fail(str(error))
+    except sqlite3.DatabaseError:
+        path = os.path.join(options.home, FILE_NAME)
+        return _fail(message(AuthorityReason.DAMAGED, language, detail=path))
     except OSError as error:
         where = os.fspath(error.filename) if error.filename is not None else options.home
         return _fail(message(Text.UNREADABLE, language, path=where, detail=error.strerror or error))

@@ -160,7 +160,10 @@ class Registry:
             if self._depth:
                 yield
                 return
-            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                raise AuthorityError(f"{self.path}: {error}", reason=AuthorityReason.BUSY, detail=self.path) from error
             self._depth += 1
             try:
                 yield
@@ -388,10 +391,14 @@ def load(home: str) -> Registry:
     if os.path.islink(path) or not os.path.isfile(path):
         raise AuthorityError(f"{path} is no file", reason=AuthorityReason.DAMAGED, detail=path)
     registry = Registry(path)
-    if not hasattr(registry, "settings") or not any(key.purpose is Purpose.CSCA for key in registry.keys):
-        registry.close()
-        raise AuthorityError(f"{path} has no CSCA", reason=AuthorityReason.DAMAGED, detail=path)
-    return registry
+    try:
+        if hasattr(registry, "settings") and any(key.purpose is Purpose.CSCA for key in registry.keys):
+            return registry
+        error: Exception = DecodeError("no CSCA", path="keys")
+    except (sqlite3.DatabaseError, ValueError) as unreadable:
+        error = unreadable
+    registry.close()
+    raise AuthorityError(f"{path}: {error}", reason=AuthorityReason.DAMAGED, detail=path) from error
 
 
 def key_name(purpose: Purpose, generation: int) -> str:

@@ -32,17 +32,22 @@ class Steps:
     def __init__(self, authority: Authority) -> None:
         self._authority, self._registry, self._settings = authority, authority.registry, authority.settings
         self._custody = authority.custody
-        self._steps: Mapping[KeyEvent, Callable[[Arguments], None]] = {
-            KeyEvent.STAGE: self._stage,
-            KeyEvent.ACTIVATE: self._activate,
-            KeyEvent.RETIRE: self._retire,
-            KeyEvent.DESTROY: self._destroy,
-            KeyEvent.COMPROMISE: self._compromise,
-        }
 
     def take(self, event: KeyEvent, arguments: Arguments) -> None:
         """All steps of one intent."""
-        self._steps[event](arguments)
+        match event:
+            case KeyEvent.STAGE:
+                self._stage(arguments)
+            case KeyEvent.ACTIVATE:
+                self._activate(arguments)
+            case KeyEvent.RETIRE:
+                self._retire(arguments)
+            case KeyEvent.DESTROY:
+                self._destroy(arguments)
+            case KeyEvent.COMPROMISE:
+                self._compromise(arguments)
+            case KeyEvent.GENERATE:
+                raise ValueError("a key is generated as part of its staging")
 
     # --- stage -----------------------------------------------------------------------------------------------------
 

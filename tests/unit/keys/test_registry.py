@@ -1,0 +1,271 @@
+"""The registry: signatures counted before they are made, a history that stands, and the registry before this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from keys import legacy_registry, registry
+from keys.algorithms import Purpose
+from keys.authority import Authority
+from keys.authority_errors import AuthorityReason
+from keys.counted_key import CountedKey
+from keys.envelopes import cose
+from keys.lifecycle import KeyState
+from keys.registry import KeyRecord
+from tests.key_home import ALONE, DAY, MEMBERS, NOW, PASSPHRASE, Home, reason_of
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path, documents_per_key=10)
+
+
+def count(home: Home, purpose: Purpose = Purpose.DOCUMENT_SIGNER) -> int:
+    return home.open().registry.active(purpose).signatures
+
+
+def sign(authority: Authority) -> bytes:
+    signer = authority.document_signer
+    return cose.sign1(b"x", sign=signer.raw_signer(), kid=signer.kid)
+
+
+def test_every_signature_is_counted(home: Home) -> None:
+    authority = home.open()
+    for number in range(1, 4):
+        sign(authority)
+        assert count(home) == number
+
+
+def test_beyond_the_cap_nothing_is_signed(home: Home) -> None:
+    authority = home.open()
+    signer = authority.document_signer
+    for _ in range(10):
+        signer.raw_signer()(b"x")
+    assert reason_of(lambda: signer.raw_signer()(b"x")) is AuthorityReason.KEY_CAP_REACHED
+    assert reason_of(lambda: authority.document_signer) is AuthorityReason.KEY_CAP_REACHED
+    # Others have a cap of their own, or none.
+    assert authority.entitlement_signer
+    assert count(home) == 10
+
+
+def test_a_signature_that_was_never_made_stays_counted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = home.open()
+    signer = authority.document_signer
+
+    def dying(*_: object) -> bytes:
+        raise MemoryError
+
+    assert isinstance(signer.private_key, CountedKey)
+    monkeypatch.setattr(signer.private_key, "_key", type("Broken", (), {"sign": dying, "curve": ec.SECP256R1()})())
+    with pytest.raises(MemoryError):
+        signer.private_key.sign(b"x", ec.ECDSA(hashes.SHA256()))
+    assert count(home) == 1
+
+
+def test_a_batch_is_counted_in_one_write(home: Home) -> None:
+    authority = home.open()
+    signer = authority.document_signer
+    signer.count_ahead(8)
+    assert count(home) == 8
+    for _ in range(8):
+        signer.raw_signer()(b"x")
+    assert count(home) == 8
+    signer.raw_signer()(b"x")
+    assert count(home) == 9
+    assert reason_of(lambda: signer.count_ahead(2)) is AuthorityReason.KEY_CAP_REACHED
+    with pytest.raises(ValueError, match="at least one"):
+        signer.count_ahead(0)
+
+
+def test_what_was_counted_ahead_is_no_licence_after_the_period(home: Home) -> None:
+    signer = home.open().document_signer
+    signer.count_ahead(3)
+    home.days(91)
+    assert reason_of(lambda: signer.raw_signer()(b"x")) is AuthorityReason.KEY_PERIOD_ENDED
+
+
+def test_another_process_that_retired_the_key_is_heeded(home: Home) -> None:
+    signer = home.open().document_signer
+    home.rotation(ALONE).retire("DS-1", override="test")
+    assert reason_of(lambda: signer.raw_signer()(b"x")) is AuthorityReason.KEY_STATE
+
+
+def test_threads_and_processes_share_one_cap(home: Home) -> None:
+    made: list[bytes] = []
+
+    def work() -> None:
+        signer = home.open().document_signer
+        for _ in range(4):
+            if reason_of(lambda: made.append(signer.raw_signer()(b"x"))) is not None:
+                return
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == count(home) == 10
+
+
+def test_a_counted_key_gives_nothing_away(home: Home) -> None:
+    key = home.open().document_signer.private_key
+    assert key.key_size == 256
+    anything: Any = None
+    for call in (
+        key.private_numbers,
+        lambda: key.private_bytes(anything, anything, anything),
+        lambda: key.exchange(anything, anything),
+    ):
+        with pytest.raises(TypeError):
+            call()
+
+
+def test_history_is_chained(home: Home) -> None:
+    events = home.open().registry.events()
+    assert [event.number for event in events] == list(range(1, len(events) + 1))
+    assert len({event.digest for event in events}) == len(events)
+    database = sqlite3.connect(home.path / "registry.db")
+    database.execute("DROP TRIGGER events_stand")
+    database.execute("UPDATE events SET operator = 'somebody else' WHERE number = 3")
+    database.commit()
+    database.close()
+    assert reason_of(home.open().registry.events) is AuthorityReason.DAMAGED
+
+
+def test_an_intent_at_a_time(home: Home) -> None:
+    content = home.open().registry
+    content.begin("stage", {"a": 1}, at=NOW)
+    with pytest.raises(sqlite3.IntegrityError):
+        content.begin("stage", {"a": 2}, at=NOW)
+
+
+def test_keys_by_name_and_kid(home: Home) -> None:
+    content = home.open().registry
+    key = content.active(Purpose.ENTITLEMENT_SIGNER)
+    assert key.name == "ES-1"
+    assert {content.by_name(name).kid for name in ("ES-1", "es-1", key.kid.hex(), key.kid.hex().upper())} == {key.kid}
+    assert reason_of(lambda: content.by_name("ES-2")) is AuthorityReason.NO_KEY
+
+
+def test_a_snapshot_is_complete(home: Home, tmp_path: Path) -> None:
+    content = home.open().registry
+    content.snapshot(str(tmp_path / "copy.db"))
+    copy = registry.Registry(str(tmp_path / "copy.db"))
+    assert copy.keys == content.keys
+    assert copy.events() == content.events()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\0" + bytes(200)])
+def test_a_damaged_registry(home: Home, content: bytes) -> None:
+    for name in ("registry.db", "registry.db-wal", "registry.db-shm"):
+        (home.path / name).unlink(missing_ok=True)
+    (home.path / "registry.db").write_bytes(content)
+    assert reason_of(home.open) is AuthorityReason.DAMAGED
+
+
+def test_a_registry_of_tomorrow_is_left_alone(home: Home) -> None:
+    database = sqlite3.connect(home.path / "registry.db")
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    assert reason_of(home.open) is AuthorityReason.DAMAGED
+
+
+def test_a_link_is_no_registry(home: Home, tmp_path: Path) -> None:
+    (home.path / "registry.db").rename(tmp_path / "elsewhere.db")
+    (home.path / "registry.db").symlink_to(tmp_path / "elsewhere.db")
+    assert reason_of(home.open) is AuthorityReason.DAMAGED
+
+
+# The first release kept a JSON file.
+
+
+def first_release(home: Home) -> list[KeyRecord]:
+    """Turn a home into one of the first release: the same keys, listed in JSON; no audit signer."""
+    content = home.open().registry
+    keys = [key for key in content.keys if key.purpose not in {Purpose.AUDIT_SIGNER, Purpose.CARD_MASTER_KEY}]
+    members = {
+        "format": 1,
+        "authority": MEMBERS,
+        "keys": [
+            {"purpose": key.purpose, "generation": 1, "uri": key.uri, "certificate": key.certificate} for key in keys
+        ],
+        "own_transport_keys": False,
+    }
+    content.close()
+    for name in (
+        "registry.db",
+        "registry.db-wal",
+        "registry.db-shm",
+        "keys/audit-signer-1.p8",
+        "trust/signers/AS-1.der",
+    ):
+        (home.path / name).unlink(missing_ok=True)
+    (home.path / "registry.json").write_text(json.dumps(members))
+    return keys
+
+
+def test_the_first_release_is_taken_over(home: Home) -> None:
+    before = first_release(home)
+    authority = home.open()
+    assert not (home.path / "registry.json").exists()
+    assert (home.path / legacy_registry.MIGRATED).exists()
+    for old in before:
+        new = authority.registry.active(old.purpose)
+        assert (new.kid, new.uri, new.serial, new.active_from, new.active_until, new.expires_at) == (
+            old.kid,
+            old.uri,
+            old.serial,
+            old.active_from,
+            old.active_until,
+            old.expires_at,
+        )
+    assert authority.card_master_key.diversify(bytes(10)) == authority.card_keys(bytes(10), 0x30)
+    assert authority.document_signer
+    # And from then on it has a life: the audit signer that it never had comes with the next rotation.
+    home.rotation(ALONE).rotate(Purpose.AUDIT_SIGNER)
+    assert home.open().registry.active(Purpose.AUDIT_SIGNER).name == "AS-1"
+    home.days(70)
+    assert [one.key.name for one in home.rotation(ALONE).rotate(Purpose.DOCUMENT_SIGNER)] == ["DS-2"]
+
+
+def test_a_killed_take_over_starts_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    first_release(home)
+    rename = os.rename
+    calls = 0
+
+    def dying(source: str, target: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", dying)
+    with pytest.raises(KeyboardInterrupt):
+        home.open()
+    assert home.open().registry.active(Purpose.CSCA).state is KeyState.ACTIVE
+
+
+def test_two_at_once_take_over_once(home: Home) -> None:
+    first_release(home)
+    seen: list[object] = []
+
+    def work() -> None:
+        seen.append(reason_of(lambda: Authority.open(home.path, PASSPHRASE, clock=lambda: NOW + DAY)))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == [None] * 4
+    assert len(home.open().registry.keys) == 5
