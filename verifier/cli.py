@@ -1,4 +1,4 @@
-"""permit-verifier: check a card at a counter, decide again from evidence, synchronise, watch a reader, list readers.
+"""permit-verifier: check a card or a printed code, decide again from evidence, synchronise, watch or list readers.
 
 Starts light: what a command needs is imported by that command. Exit codes: docs/VERIFICATION.md.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from card_profiles.entitlements.catalogue import Sector
     from card_profiles.iso7816.connection import Connection
+    from card_profiles.protocols.pace import Password
 
     from .card_files import Progress
     from .counter import Checked, Counter
@@ -55,12 +56,14 @@ def parser() -> argparse.ArgumentParser:
     data.add_argument("--trust", metavar="DIR", help="trust directory (default: $PERMIT_TRUST)")
     data.add_argument("--state", metavar="DIR", help="where the clock watermark is kept (default: $PERMIT_STATE)")
     data.add_argument("--json", action="store_true", help="the whole verdict as JSON")
-    card = argparse.ArgumentParser(add_help=False)
-    card.add_argument("--sector", required=True, choices=[str(sector) for sector in SERVICE_SECTORS])
+    counter = argparse.ArgumentParser(add_help=False)
+    counter.add_argument("--sector", required=True, choices=[str(sector) for sector in SERVICE_SECTORS])
+    card = argparse.ArgumentParser(add_help=False, parents=[counter])
     password = card.add_mutually_exclusive_group()
     password.add_argument("--can", metavar="DIGITS", help="card access number; without it $PERMIT_CAN, or a prompt")
     password.add_argument("--can-file", metavar="FILE", help="file with the card access number in its first line")
     password.add_argument("--mrz", metavar="NUMBER,BIRTH,EXPIRY", help="document number, YYMMDD, YYMMDD")
+    password.add_argument("--code-file", metavar="FILE", help="the code on the card's back: text, PNG or JPEG")
     card.add_argument("--identity", action="store_true", help="read and check the identity application too")
 
     check = commands.add_parser("check", parents=[common, data, card], help="check one card")
@@ -70,6 +73,12 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--photo", metavar="OUT", help="read the portrait, check it, and write it to OUT")
     check.add_argument("--evidence", metavar="OUT", help="write what was captured to OUT")
     check.set_defaults(run=_check)
+
+    code = commands.add_parser("check-code", parents=[common, data, counter], help="check a printed code")
+    source = code.add_mutually_exclusive_group(required=True)
+    source.add_argument("--text", metavar="FILE", help="what a scanner typed; - for standard input")
+    source.add_argument("--image", metavar="FILE", help="a picture of the card's back, PNG or JPEG")
+    code.set_defaults(run=_check_code)
 
     watch = commands.add_parser("watch", parents=[common, data, card], help="check each card put on a reader")
     watch.add_argument("--reader", metavar="NAME", help="PC/SC reader, or a part of its name (default: all)")
@@ -100,16 +109,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _check(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
-    from . import opening, password
+    from . import opening
 
     counter = _counter(arguments, now, portrait=arguments.photo is not None)
-    secret = password.obtain(
-        can=arguments.can,
-        can_file=arguments.can_file,
-        mrz=arguments.mrz,
-        environment=os.environ,
-        ask=_prompt(style),
-    )
+    secret = _password(arguments, style)
     if arguments.image is not None:
         connection = opening.image(arguments.image)
         limits, on_limits = None, None
@@ -127,6 +130,17 @@ def _check(arguments: argparse.Namespace, style: Style, now: Callable[[], dateti
     _show(checked.verdict, checked.effort, style, json=arguments.json)
     _write_outputs(checked, arguments, style)
     return checked.verdict.exit_code
+
+
+def _check_code(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
+    from . import printed, scan
+
+    counter = _counter(arguments, now)
+    texts = scan.text_file(arguments.text) if arguments.text is not None else scan.picture_file(arguments.image)
+    verdict = counter.check_code(printed.envelope(texts))
+    _remember(counter, verdict, style)
+    _show(verdict, None, style, json=arguments.json)
+    return verdict.exit_code
 
 
 def _watch(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
@@ -161,11 +175,9 @@ def _watch(arguments: argparse.Namespace, style: Style, now: Callable[[], dateti
 
 
 def _watch_one(counter: Counter, reader: str, arguments: argparse.Namespace, style: Style) -> None:
-    from . import opening, password
+    from . import opening
 
-    secret = password.obtain(
-        can=arguments.can, can_file=arguments.can_file, mrz=arguments.mrz, environment=os.environ, ask=_prompt(style)
-    )
+    secret = _password(arguments, style)
     connection: Connection = opening.reader(reader)
     try:
         limits, on_limits = opening.remembered(connection)
@@ -251,7 +263,19 @@ def _counter(arguments: argparse.Namespace, now: Callable[[], datetime], *, port
         clock=perf_counter,
         random=os.urandom,
         portrait=portrait,
-        identity=arguments.identity,
+        identity=getattr(arguments, "identity", False),
+    )
+
+
+def _password(arguments: argparse.Namespace, style: Style) -> Password:
+    if arguments.code_file is not None:
+        from . import printed, scan
+
+        return printed.password(scan.file(arguments.code_file))
+    from . import password
+
+    return password.obtain(
+        can=arguments.can, can_file=arguments.can_file, mrz=arguments.mrz, environment=os.environ, ask=_prompt(style)
     )
 
 

@@ -115,6 +115,14 @@ class Counter:
         )
         return Checked(verdict=verdict, evidence=reading.evidence, effort=effort)
 
+    def check_code(self, raw: bytes) -> Verdict:
+        """Decide about the COSE_Sign1 of a printed code (`printed.envelope`), at its lower assurance."""
+        from . import printed
+
+        if generations.resolve(self._trust_directory) != self._generation:
+            self._load()
+        return printed.verify(raw, self._trust, self._policy, now=self._now())
+
     def remember(self, verdict: Verdict) -> None:
         """Move the watermark: by our clock only while our data is fresh by it (see `store`). OSError if it cannot."""
         known = [time for time in (verdict.ages.trust_signed, verdict.ages.status_signed) if time is not None]

@@ -27,6 +27,12 @@ AT_A_COUNTER = frozenset({Check.SIGNATURE, Check.DIGESTS, Check.VALIDITY, Check.
 BEFORE_WRITING = frozenset({Check.SIGNATURE, Check.DIGESTS, Check.VALIDITY})
 """What can be demanded of bytes that are not on a card yet."""
 
+OF_A_PRINTED_CODE = frozenset({Check.SIGNATURE, Check.VALIDITY, Check.STATUS})
+"""What can be demanded of the code on the back of a card, when only the code is there."""
+
+CHIP_ADDS = (Check.CHIP, Check.PORTRAIT, Check.IDENTITY)
+"""What a printed code cannot give and the chip would: proof of the original, the portrait, the signed identity."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

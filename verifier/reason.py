@@ -33,10 +33,12 @@ class Reason(StrEnum):
     CARD_ACCESS_MISMATCH = "card-access-mismatch"  # DG14 and EF.CardAccess differ
     COUNTRY_MISMATCH = "country-mismatch"  # signer of EF.SOD and DG1 differ
     HOLDER_MISMATCH = "holder-mismatch"  # identity and permit are about two persons
+    COPY_NOT_EXCLUDED = "copy-not-excluded"  # only the printed code was read: a copy of it looks the same
 
     # --- current ----------------------------------------------------------------------------------------
     PERMIT_NOT_YET_VALID = "permit-not-yet-valid"
     ENDORSEMENT_MISSED = "endorsement-missed"  # `validUntil` has passed
+    PRINTED_CODE_EXPIRED = "printed-code-expired"  # the card may have been endorsed since: the chip knows
     STATUS_REVOKED = "status-revoked"
     STATUS_SUSPENDED = "status-suspended"
     STATUS_UNKNOWN = "status-unknown"  # the list has no such index, or an undefined value at it
@@ -61,6 +63,7 @@ class Reason(StrEnum):
     SERVICE_EXPIRED = "service-expired"
     SERVICE_NOT_IN_CATALOGUE = "service-not-in-catalogue"
     SERVICE_OF_OTHER_SECTOR = "service-of-other-sector"
+    SERVICES_ON_CHIP_ONLY = "services-on-chip-only"  # a printed code carries open services at most
 
     # --- any facet --------------------------------------------------------------------------------------
     NOT_CHECKED = "not-checked"  # a required check did not run
@@ -88,6 +91,10 @@ class Reason(StrEnum):
     CARD_FAULT = "card-fault"
     IMAGE_UNREADABLE = "image-unreadable"
     EVIDENCE_UNREADABLE = "evidence-unreadable"
+    CODE_UNREADABLE = "code-unreadable"  # no such file, or neither text nor a picture
+    CODE_NOT_FOUND = "code-not-found"  # no QR code in the picture
+    CODE_OF_OTHER_KIND = "code-of-other-kind"  # a code, but not of a permit
+    CODE_SUPPORT_MISSING = "code-support-missing"
 
 
 class Blame(StrEnum):

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from .policy import CHIP_ADDS
 from .read_failed import ReadFailed
 from .reason import Reason
 from .texts import FACETS, LABELS, OUTCOMES, REASONS, STEPS, Language, Text, text
-from .verdict import ExitCode, Facet, Outcome, ServiceEntitlement, Step, Verdict
+from .verdict import Assurance, ExitCode, Facet, Outcome, ServiceEntitlement, Step, Verdict
 
 _SYMBOLS = {Outcome.PASSED: "[+]", Outcome.WARNING: "[!]", Outcome.FAILED: "[x]", Outcome.NOT_CHECKED: "[?]"}
 _COLOURS = {Outcome.PASSED: "32", Outcome.WARNING: "33", Outcome.FAILED: "31", Outcome.NOT_CHECKED: "35"}
@@ -53,6 +54,9 @@ def human(verdict: Verdict, style: Style, effort: Effort | None) -> str:
     say = style.say
     label, outcome = _HEADLINES[verdict.exit_code]
     lines = [f"{style.mark(outcome)} {say(LABELS[label])}"]
+    if verdict.assurance is Assurance.PRINTED:
+        lines.append(f"{style.mark(Outcome.WARNING)} {say(LABELS['printed'])}")
+        lines.append(f"    {say(LABELS['chip_adds'])}{', '.join(say(STEPS[check]) for check in CHIP_ADDS)}")
     if verdict.holder is not None and verdict.genuine.good:
         holder = verdict.holder
         name = " / ".join(part for part in (holder.name_native, holder.name_latin) if part)
@@ -123,6 +127,8 @@ def json_tree(verdict: Verdict, effort: Effort | None) -> dict[str, object]:
     return {
         "accepted": verdict.accepted,
         "exit_code": int(verdict.exit_code),
+        "assurance": verdict.assurance,
+        "chip_adds": list(CHIP_ADDS) if verdict.assurance is Assurance.PRINTED else [],
         "sector": verdict.sector,
         "at": verdict.at.isoformat(),
         "reasons": list(verdict.reasons),

@@ -121,6 +121,10 @@ REASONS: dict[Reason, Text] = {
         "身份数据与居住证数据不是同一人:请勿受理,并报告。",
         "Identity and permit are about two persons: do not accept the card, and report it.",
     ),
+    Reason.COPY_NOT_EXCLUDED: (
+        "只查验了印刷码,复印件与原件无法区分:办理重要事项请读取芯片。",
+        "Only the printed code was checked, and a copy looks the same: for anything of value, read the chip.",
+    ),
     Reason.PERMIT_NOT_YET_VALID: (
         "居住证尚未生效:请核对本机日期,或请持卡人在生效日之后再来。",
         "The permit is not valid yet: check this machine's date, or ask the holder to come back then.",
@@ -128,6 +132,10 @@ REASONS: dict[Reason, Text] = {
     Reason.ENDORSEMENT_MISSED: (
         "居住证逾期未签注,使用已中止:请持卡人到发证机关补办签注。",
         "The endorsement was missed, so use is suspended: send the holder to the issuing office to have it endorsed.",
+    ),
+    Reason.PRINTED_CODE_EXPIRED: (
+        "印刷码已过期,卡可能已重新签注:请读取芯片。",
+        "The printed code has run out, but the card may have been endorsed since: read the chip.",
     ),
     Reason.STATUS_REVOKED: (
         "居住证已注销:请勿受理。",
@@ -208,6 +216,10 @@ REASONS: dict[Reason, Text] = {
     Reason.SERVICE_OF_OTHER_SECTOR: (
         "此项服务属于其他部门。",
         "This service belongs to another sector.",
+    ),
+    Reason.SERVICES_ON_CHIP_ONLY: (
+        "印刷码不载明本部门的全部服务:请读取芯片。",
+        "The printed code does not carry all services of this sector: read the chip.",
     ),
     Reason.NOT_CHECKED: (
         "有必须的检查没有进行:请重试;仍然如此,请勿受理。",
@@ -303,6 +315,22 @@ REASONS: dict[Reason, Text] = {
         "无法读取证据文件:请检查 --evidence 的路径,或重新查验。",
         "The evidence file cannot be read: check the path given with --evidence, or check the card again.",
     ),
+    Reason.CODE_UNREADABLE: (
+        "无法读取条码文件:请检查路径;图片应为 PNG 或 JPEG。",
+        "The file with the code cannot be read: check its path; a picture is PNG or JPEG.",
+    ),
+    Reason.CODE_NOT_FOUND: (
+        "图片中没有找到条码:请平放卡片,避免反光,再拍一次。",
+        "There is no code in the picture: lay the card flat, avoid glare, take it again.",
+    ),
+    Reason.CODE_OF_OTHER_KIND: (
+        "这不是居住证背面的条码:请扫描卡背面的条码。",
+        "This is not the code of a residence permit: scan the one on the back of the card.",
+    ),
+    Reason.CODE_SUPPORT_MISSING: (
+        "本机没有安装条码识别:请安装 residence-permit[counter],或用 --text 输入扫描枪读出的文字。",
+        "Pictures cannot be decoded here: install residence-permit[counter], or give a scanner's text with --text.",
+    ),
 }
 
 # Numbers as in docs/VERIFICATION.md.
@@ -338,6 +366,11 @@ OUTCOMES: dict[Outcome, Text] = {
 LABELS: dict[str, Text] = {
     "accepted": ("受理:居住证真实有效", "ACCEPTED: genuine and current"),
     "refused": ("拒绝", "REFUSED"),
+    "printed": (
+        "印刷码:保证程度较低,复印件看起来一样",
+        "PRINTED CODE: lower assurance, a copy looks the same",
+    ),
+    "chip_adds": ("读取芯片还可查验:", "The chip would add: "),
     "own_data": ("无法判断:本机数据或时钟有问题", "UNDECIDED: this machine's own data or clock is at fault"),
     "class": ("类别", "class"),
     "endorsed": ("签注有效至", "endorsed until"),

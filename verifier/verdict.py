@@ -20,6 +20,13 @@ class Outcome(StrEnum):
     NOT_CHECKED = "not-checked"
 
 
+class Assurance(StrEnum):
+    """What the verdict rests on. Never merged: a caller who does not say that print is enough gets no print."""
+
+    CHIP = "chip"  # the chip proved to be the one that was signed for
+    PRINTED = "printed"  # the code on the back: signed and current, but a copy looks the same
+
+
 class ExitCode(IntEnum):
     """Exit codes of the command line."""
 
@@ -132,6 +139,7 @@ class Verdict:
     valid_until: datetime | None = None
     ages: DataAge = DataAge(trust_signed=None, status_signed=None)
     steps: tuple[Step, ...] = ()
+    assurance: Assurance = Assurance.CHIP
 
     @property
     def accepted(self) -> bool:
@@ -148,10 +156,15 @@ class Verdict:
         """The service `code`, entitled or not; None when the sector's file does not name it."""
         return next((service for service in self.services if service.code == code), None)
 
-    def require(self, service: str | None = None) -> Verdict:
-        """Itself, when the card is accepted and (if named) entitled to `service`; raises `CheckFailed` otherwise."""
+    def require(self, service: str | None = None, *, assurance: Assurance = Assurance.CHIP) -> Verdict:
+        """Itself, when the card is accepted and (if named) entitled to `service`; raises `CheckFailed` otherwise.
+
+        A printed code is never enough unless the caller says so, with `assurance` PRINTED.
+        """
         if not self.accepted:
             raise CheckFailed(self.reasons, self)
+        if self.assurance is Assurance.PRINTED and assurance is not Assurance.PRINTED:
+            raise CheckFailed((Reason.COPY_NOT_EXCLUDED,), self)
         if service is not None:
             found = self.service(service)
             if found is None or not self.entitled.good:

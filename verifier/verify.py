@@ -21,8 +21,8 @@ from .policy import Check, Policy
 from .reason import Reason
 from .verdict import DataAge, Facet, Holder, Outcome, ServiceEntitlement, Step, Verdict
 
-_GENUINE = (Check.SIGNATURE, Check.DIGESTS, Check.CHIP, Check.PORTRAIT, Check.IDENTITY)
-_CURRENT = (Check.VALIDITY, Check.STATUS)
+GENUINE = (Check.SIGNATURE, Check.DIGESTS, Check.CHIP, Check.PORTRAIT, Check.IDENTITY)
+CURRENT = (Check.VALIDITY, Check.STATUS)
 _SEVERITY = (Outcome.FAILED, Outcome.NOT_CHECKED, Outcome.WARNING, Outcome.PASSED)
 
 
@@ -40,7 +40,7 @@ def verify(
     """
     tell = begin or _ignore
     if trust is None:
-        return _without_trust(Reason.TRUST_MISSING, policy, now)
+        return without_trust(Reason.TRUST_MISSING, policy, now)
 
     tell(signature.NUMBER)  # 4
     try:
@@ -48,11 +48,11 @@ def verify(
     except Exception as error:
         if signer_reason(error) is None:
             raise
-        return _without_trust(Reason.TRUST_DAMAGED, policy, now, str(error))
+        return without_trust(Reason.TRUST_DAMAGED, policy, now, str(error))
     signed = signature.check(evidence, trust, now=now, crl_grace=policy.crl_grace)
     mso = signed.mso
     if mso is None:
-        return _without_mso(signed.step, trust_signed, policy, now)
+        return without_signed(signed.step, trust_signed, policy, now)
 
     tell(digests.NUMBER)  # 5
     elements = digests.check(evidence, mso, policy.sector)
@@ -60,7 +60,7 @@ def verify(
     tell(status.NUMBER)  # 7 before 6: the list's date is a floor for the clock
     looked = status.check(mso, trust, now=now, crl_grace=policy.crl_grace)
     ages = DataAge(trust_signed=trust_signed, status_signed=looked.signed)
-    set_back = _set_back(ages, policy, now)
+    set_back = clock_set_back(ages, policy, now)
 
     tell(validity.NUMBER)  # 6
     valid = validity.check(mso, now=now, set_back=set_back)
@@ -73,7 +73,7 @@ def verify(
     tell(services.NUMBER)  # 10
     entitled, granted, services_step = _services(elements, policy, now)
     if stale := freshness.against_services(ages, policy, now=now):
-        entitled, granted, services_step = _withheld(stale, granted, services_step)
+        entitled, granted, services_step = withheld(stale, granted, services_step)
 
     tell(freshness.NUMBER)  # 11
     fresh = freshness.check(ages, policy, now=now, set_back=set_back)
@@ -81,8 +81,8 @@ def verify(
     return Verdict(
         sector=policy.sector,
         at=now,
-        genuine=_facet(steps, _GENUINE, policy),
-        current=_facet(steps, _CURRENT, policy),
+        genuine=facet(steps, GENUINE, policy),
+        current=facet(steps, CURRENT, policy),
         entitled=entitled,
         data_age=Facet(outcome=fresh.outcome, reasons=fresh.reasons, details=(fresh.detail,)),
         services=granted,
@@ -128,7 +128,7 @@ def _services(
     return services.check(elements.entitlements, policy.catalogue, policy.sector, policy.day(now))
 
 
-def _withheld(
+def withheld(
     stale: tuple[Reason, ...], granted: tuple[ServiceEntitlement, ...], step: Step
 ) -> tuple[Facet, tuple[ServiceEntitlement, ...], Step]:
     """No service on data that is too old for it: what the card says of them may have ended since."""
@@ -137,7 +137,7 @@ def _withheld(
     return Facet(outcome=step.outcome, reasons=step.reasons), held, step
 
 
-def _facet(steps: list[Step], checks: tuple[Check, ...], policy: Policy) -> Facet:
+def facet(steps: list[Step], checks: tuple[Check, ...], policy: Policy) -> Facet:
     """The worst of the steps; one that is not required and did not run does not count."""
     by_number = {step.number: step for step in steps}
     counted = []
@@ -153,7 +153,7 @@ def _facet(steps: list[Step], checks: tuple[Check, ...], policy: Policy) -> Face
     return Facet(outcome=outcome, reasons=reasons, details=details)
 
 
-def _set_back(ages: DataAge, policy: Policy, now: datetime) -> bool:
+def clock_set_back(ages: DataAge, policy: Policy, now: datetime) -> bool:
     """Signed times of our data have certainly been, and so has the watermark."""
     known = [time for time in (policy.watermark, ages.trust_signed, ages.status_signed) if time is not None]
     return validity.clock_set_back(now, max(known, default=None), policy.clock_tolerance)
@@ -173,17 +173,17 @@ def _holder(permit: PermitData | None) -> Holder | None:
     )
 
 
-def _without_trust(reason: Reason, policy: Policy, now: datetime, detail: str = "") -> Verdict:
+def without_trust(reason: Reason, policy: Policy, now: datetime, detail: str = "") -> Verdict:
     """Nothing can be decided, and nothing on the card is shown."""
     first = Step.failed(signature.NUMBER, reason, detail)
     age = Step(number=freshness.NUMBER, outcome=Outcome.FAILED, reasons=(reason,), detail=detail)
     return _undecided(first, age, DataAge(trust_signed=None, status_signed=None), policy, now)
 
 
-def _without_mso(first: Step, trust_signed: datetime | None, policy: Policy, now: datetime) -> Verdict:
-    """The MSO is not genuine: the age of our trust data can still be told, for it may be the cause."""
+def without_signed(first: Step, trust_signed: datetime | None, policy: Policy, now: datetime) -> Verdict:
+    """What was to be believed is not genuine: the age of our trust data can still be told, for it may be the cause."""
     ages = DataAge(trust_signed=trust_signed, status_signed=None)
-    set_back = _set_back(ages, policy, now)
+    set_back = clock_set_back(ages, policy, now)
     fresh = freshness.check(ages, policy.without(Check.STATUS), now=now, set_back=set_back)
     return _undecided(first, fresh, ages, policy, now)
 
@@ -195,8 +195,8 @@ def _undecided(first: Step, age: Step, ages: DataAge, policy: Policy, now: datet
     return Verdict(
         sector=policy.sector,
         at=now,
-        genuine=_facet(steps, _GENUINE, policy),
-        current=_facet(steps, _CURRENT, policy),
+        genuine=facet(steps, GENUINE, policy),
+        current=facet(steps, CURRENT, policy),
         entitled=Facet(outcome=nothing.outcome, reasons=nothing.reasons),
         data_age=Facet(outcome=age.outcome, reasons=age.reasons, details=(age.detail,)),
         ages=ages,

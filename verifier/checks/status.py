@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
-from card_profiles.entitlements.mso import MobileSecurityObject
 from keys.errors import DecodeError
 from keys.status_list import Status, StatusListError
 from keys.trust import TrustError, TrustReason, TrustStore
@@ -17,6 +17,16 @@ from .signers import signer_reason
 NUMBER = "7"
 
 
+class StatusReference(Protocol):
+    """What names a list and a place in it: an MSO, or a printed code."""
+
+    @property
+    def status_uri(self) -> str: ...
+
+    @property
+    def status_index(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
     """The step, and when the list was signed (None without a usable list)."""
@@ -25,10 +35,10 @@ class Looked:
     signed: datetime | None = None
 
 
-def check(mso: MobileSecurityObject, trust: TrustStore, *, now: datetime, crl_grace: timedelta) -> Looked:
-    """The shard that the MSO names, not another. An expired list still revokes, for no status ever leaves INVALID."""
+def check(card: StatusReference, trust: TrustStore, *, now: datetime, crl_grace: timedelta) -> Looked:
+    """The shard that is named, not another. An expired list still revokes, for no status ever leaves INVALID."""
     try:
-        found = trust.status_list(mso.status_uri, now=now, crl_grace=crl_grace)
+        found = trust.status_list(card.status_uri, now=now, crl_grace=crl_grace)
     except TrustError as error:
         missing = error.reason is TrustReason.NO_STATUS_LIST
         reason = Reason.STATUS_LIST_MISSING if missing else Reason.STATUS_LIST_INVALID
@@ -43,7 +53,7 @@ def check(mso: MobileSecurityObject, trust: TrustStore, *, now: datetime, crl_gr
         return Looked(step=Step.failed(NUMBER, reason, f"{cause}: {error}"))
     detail = f"list of {found.iat.isoformat()}"
     try:
-        status = found.lookup(mso.status_index)
+        status = found.lookup(card.status_index)
     except StatusListError as error:
         return Looked(step=Step.failed(NUMBER, Reason.STATUS_UNKNOWN, str(error)), signed=trust.as_of(found.iat))
     except DecodeError as error:
