@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
-from typing import NoReturn
 
 from sqlalchemy import Select, delete, or_, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,8 +20,8 @@ from sqlalchemy.orm import Session as Transaction
 from keys.status_list import Status
 
 from ..domain.application_life import ApplicationEvent, ApplicationFacts, ApplicationState
-from ..domain.card_stock import BLANK, LIVE_CARD, VOID_CARD, StockEvent, StockFacts, StockState
-from ..domain.reasons import ActRefused, Reason
+from ..domain.card_stock import VOID_CARD, StockEvent, StockFacts, StockState
+from ..domain.reasons import ActRefused
 from ..domain.roles import Act, Actor
 from ..errors import Refusal, Refused
 from ..journal import (
@@ -40,26 +39,26 @@ from ..journal import (
 from ..store import balance as books
 from ..store import ledger
 from ..store.ledger import Drawer
-from ..store.models.permits import Application, Permit
+from ..store.models.permits import Application
 from ..store.models.stock import Card, PersonalisationEvent, PersonalisationIntent, StatusEntry
 from ..store.unit import Receipt, Store, Unit
 from . import lives
-
-_STATES = {
-    StockState.PERSONALISING: CardState.WRITING,
-    StockState.PERSONALISED: CardState.VERIFIED,
-    StockState.ACTIVATED: CardState.ACTIVATED,
-    StockState.ISSUED: CardState.ACTIVATED,
-} | dict.fromkeys(VOID_CARD, CardState.VOID)
-"""What the journal calls the states of the stock. A blank, allocated or not, it has not seen yet."""
-_UNKNOWN_TO_JOURNAL = sorted(state.value for state in BLANK)
-_LIVE = sorted(state.value for state in LIVE_CARD - BLANK)
-_UNRESOLVED = sorted(state.value for state in (StockState.PERSONALISING, StockState.PERSONALISED))
-
-_ROW = (
-    select(Card, StatusEntry)
-    .outerjoin(StatusEntry, StatusEntry.serial == Card.serial)
-    .where(Card.state.not_in(_UNKNOWN_TO_JOURNAL))
+from .journal_rows import (
+    ANY_INTENT,
+    INTENDED,
+    LIVE,
+    ROW,
+    STATES,
+    UNKNOWN_TO_JOURNAL,
+    WRITABLE,
+    end_intents,
+    enter_event,
+    live_card,
+    no_longer_due,
+    record_of,
+    require,
+    subject_of,
+    translate,
 )
 
 
@@ -79,18 +78,18 @@ class StoreJournal:
 
     def card(self, serial: bytes) -> CardRecord | None:
         """The card, once the journal has seen it."""
-        found = self._records(_ROW.where(Card.serial == serial.hex()))
+        found = self._records(ROW.where(Card.serial == serial.hex()))
         return found[0] if found else None
 
     def live_card(self, permit_number: str) -> CardRecord | None:
         """The one card of the permit that is begun or in force."""
-        found = self._records(_ROW.where(Card.permit_number == permit_number, Card.state.in_(_LIVE)))
+        found = self._records(ROW.where(Card.permit_number == permit_number, Card.state.in_(LIVE)))
         return found[0] if found else None
 
     def cards(self) -> tuple[CardRecord, ...]:
         """All of this drawer; the last changed first."""
         return self._records(
-            _ROW.where(Card.district_id == self._drawer.district_id, Card.desk == self._drawer.desk).order_by(
+            ROW.where(Card.district_id == self._drawer.district_id, Card.desk == self._drawer.desk).order_by(
                 Card.updated_at.desc(), Card.serial
             )
         )
@@ -139,8 +138,8 @@ class StoreJournal:
             found = books.balance(transaction, self._drawer)
         counts = dict.fromkeys(CardState, 0)
         for state, count in found.cards.items():
-            if state in _STATES:
-                counts[_STATES[state]] += count
+            if state in STATES:
+                counts[STATES[state]] += count
         return Balance(
             received=found.received,
             activated=counts[CardState.ACTIVATED],
@@ -163,49 +162,50 @@ class StoreJournal:
             )
             unit.transaction.add(intent)
             unit.transaction.flush()
-            return Receipt(act=_INTENDED[kind], subject="intent", data={"number": intent.number})
+            return Receipt(act=INTENDED[kind], subject="intent", data={"number": intent.number})
 
-        return int(self._perform(_INTENDED[kind], work).data["number"])
+        return int(self._perform(INTENDED[kind], work).data["number"])
 
     def identify(self, intent: int, serial: bytes) -> None:
         """Complete the intent with the serial of the card that answered."""
 
         def work(unit: Unit) -> Receipt:
             unit.transaction.get_one(PersonalisationIntent, intent).serial = serial.hex()
-            return Receipt(act=_ANY_INTENT, subject="intent")
+            return Receipt(act=ANY_INTENT, subject="intent")
 
-        self._perform(_ANY_INTENT, work)
+        self._perform(ANY_INTENT, work)
 
     def withdraw(self, intent: int) -> None:
         """Forget an intent that changed nothing."""
 
         def work(unit: Unit) -> Receipt:
             unit.transaction.execute(delete(PersonalisationIntent).where(PersonalisationIntent.number == intent))
-            return Receipt(act=_ANY_INTENT, subject="intent")
+            return Receipt(act=ANY_INTENT, subject="intent")
 
-        self._perform(_ANY_INTENT, work)
+        self._perform(ANY_INTENT, work)
 
     def bind(self, intent: int, serial: bytes, binding: Binding, choose: ChooseIndex) -> CardRecord:
         """Bind a card to a permit, or take up an unresolved binding again; see `Journal.bind`."""
 
         def work(unit: Unit) -> Receipt:
-            live = _live(unit.transaction, binding.permit_number)
+            live = live_card(unit.transaction, binding.permit_number)
             if live is not None and live.serial != serial.hex():
-                unresolved = _STATES[StockState(live.state)] is not CardState.ACTIVATED
+                unresolved = STATES[StockState(live.state)] is not CardState.ACTIVATED
                 reason = Refusal.PERMIT_UNRESOLVED if unresolved else Refusal.PERMIT_HAS_CARD
                 raise Refused(reason, permit=binding.permit_number, serial=live.serial)
             card = self._blank(unit, serial.hex(), binding.permit_number)
             fresh = StockState(card.state) is StockState.ALLOCATED
-            _require(card, _WRITABLE)
+            require(card, WRITABLE)
             if card.permit_number != binding.permit_number:
                 raise Refused(Refusal.CARD_RESERVED, serial=card.serial, permit=card.permit_number)
             ledger.move(unit, card, StockEvent.BIND, StockFacts(same_permit=True))
             ledger.give_index(unit, card.serial, binding.status_uri, choose)
             card.profile_digest = binding.profile_digest.hex()
             card.valid_from, card.endorsed_until = binding.valid_from, binding.endorsed_until
+            no_longer_due(unit, card)  # what is written now is what the permit says now
             detail = binding.profile_digest.hex()
-            _event(unit, EventKind.BOUND if fresh else EventKind.RESUMED, card, detail=detail if fresh else "")
-            unit.record(Act.CARD_BOUND, _subject(card), permit=card.permit_number, profile=detail, resumed=not fresh)
+            enter_event(unit, EventKind.BOUND if fresh else EventKind.RESUMED, card, detail=detail if fresh else "")
+            unit.record(Act.CARD_BOUND, subject_of(card), permit=card.permit_number, profile=detail, resumed=not fresh)
             # Earlier attempts for this permit or with this card are taken up by this one.
             unit.transaction.execute(
                 delete(PersonalisationIntent).where(
@@ -217,7 +217,7 @@ class StoreJournal:
                     ),
                 )
             )
-            return Receipt(act=Act.CARD_BOUND, subject=_subject(card))
+            return Receipt(act=Act.CARD_BOUND, subject=subject_of(card))
 
         self._perform(Act.CARD_BOUND, work)
         return self._known(serial)
@@ -227,8 +227,8 @@ class StoreJournal:
 
         def work(unit: Unit, card: Card) -> None:
             for one in signatures:
-                _event(unit, EventKind.SIGNED, card, detail=str(one))
-                unit.record(Act.CARD_SIGNED, _subject(card), permit=card.permit_number, key=str(one))
+                enter_event(unit, EventKind.SIGNED, card, detail=str(one))
+                unit.record(Act.CARD_SIGNED, subject_of(card), permit=card.permit_number, key=str(one))
 
         self._change(Act.CARD_SIGNED, serial, work)
 
@@ -236,10 +236,10 @@ class StoreJournal:
         """The card was read back as a counter would, and everything agreed."""
 
         def work(unit: Unit, card: Card) -> None:
-            _require(card, (CardState.WRITING, CardState.VERIFIED))
+            require(card, (CardState.WRITING, CardState.VERIFIED))
             ledger.move(unit, card, StockEvent.VERIFY)
-            _event(unit, EventKind.VERIFIED, card)
-            unit.record(Act.CARD_VERIFIED, _subject(card), permit=card.permit_number)
+            enter_event(unit, EventKind.VERIFIED, card)
+            unit.record(Act.CARD_VERIFIED, subject_of(card), permit=card.permit_number)
 
         self._change(Act.CARD_VERIFIED, serial, work)
 
@@ -247,18 +247,18 @@ class StoreJournal:
         """The card is in force; its application is ready."""
 
         def work(unit: Unit, card: Card) -> None:
-            _require(card, (CardState.VERIFIED, CardState.ACTIVATED))
+            require(card, (CardState.VERIFIED, CardState.ACTIVATED))
             if card.state != StockState.ISSUED:
                 ledger.move(unit, card, StockEvent.ACTIVATE)
-            _event(unit, EventKind.ACTIVATED, card)
-            unit.record(Act.CARD_ACTIVATED, _subject(card), permit=card.permit_number)
+            enter_event(unit, EventKind.ACTIVATED, card)
+            unit.record(Act.CARD_ACTIVATED, subject_of(card), permit=card.permit_number)
             waiting = None
             if card.application_id is not None:
                 waiting = unit.transaction.get_one(Application, card.application_id)
             if waiting is not None and waiting.state == ApplicationState.IN_PRODUCTION:
                 lives.move_application(unit, waiting, ApplicationEvent.CARD_READY, ApplicationFacts())
                 waiting.ready_at = unit.now
-            _end(unit, intent, card.serial)
+            end_intents(unit, intent, card.serial)
 
         self._change(Act.CARD_ACTIVATED, serial, work)
 
@@ -266,16 +266,14 @@ class StoreJournal:
         """The other slot counts; `counter` is that of EF.Active. The permit is no longer ahead of its card."""
 
         def work(unit: Unit, card: Card) -> None:
-            _require(card, (CardState.ACTIVATED,))
+            require(card, (CardState.ACTIVATED,))
             card.endorsed_until, card.updated_at = until, unit.now
-            permit = unit.transaction.scalars(select(Permit).where(Permit.number == card.permit_number)).one_or_none()
-            if permit is not None and permit.endorsed_until == until:
-                permit.card_due = False
-            _event(unit, EventKind.ENDORSED, card, detail=until.isoformat(), count=counter)
+            no_longer_due(unit, card)
+            enter_event(unit, EventKind.ENDORSED, card, detail=until.isoformat(), count=counter)
             unit.record(
-                Act.CARD_ENDORSED, _subject(card), permit=card.permit_number, until=until.isoformat(), counter=counter
+                Act.CARD_ENDORSED, subject_of(card), permit=card.permit_number, until=until.isoformat(), counter=counter
             )
-            _end(unit, intent, card.serial)
+            end_intents(unit, intent, card.serial)
 
         self._change(Act.CARD_ENDORSED, serial, work)
 
@@ -293,10 +291,10 @@ class StoreJournal:
                 card.reason = reason
                 card.profile_digest = card.profile_digest or profile_digest.hex()
                 lives.back_to_approved(unit, card, ApplicationEvent.CARD_VOID)
-                _event(unit, EventKind.VOIDED, card, detail=reason)
-                unit.record(Act.CARD_VOIDED, _subject(card), permit=card.permit_number, reason=reason)
-            _end(unit, intent, card.serial)
-            return Receipt(act=Act.CARD_VOIDED, subject=_subject(card))
+                enter_event(unit, EventKind.VOIDED, card, detail=reason)
+                unit.record(Act.CARD_VOIDED, subject_of(card), permit=card.permit_number, reason=reason)
+            end_intents(unit, intent, card.serial)
+            return Receipt(act=Act.CARD_VOIDED, subject=subject_of(card))
 
         self._perform(Act.CARD_VOIDED, work)
         return self._known(serial)
@@ -308,8 +306,8 @@ class StoreJournal:
             entry = ledger.status_entry(unit.transaction, card.serial)
             if entry is not None and entry.status == Status.INVALID:
                 entry.published = int(Status.INVALID)
-            _event(unit, EventKind.STATUS_PUBLISHED, card)
-            unit.record(Act.STATUS_PUBLISHED, _subject(card), permit=card.permit_number)
+            enter_event(unit, EventKind.STATUS_PUBLISHED, card)
+            unit.record(Act.STATUS_PUBLISHED, subject_of(card), permit=card.permit_number)
 
         self._change(Act.CARD_VOIDED, serial, work)
 
@@ -357,10 +355,10 @@ class StoreJournal:
     def _change(self, act: Act, serial: bytes, change: Callable[[Unit, Card], None]) -> None:
         def work(unit: Unit) -> Receipt:
             card = unit.transaction.get(Card, serial.hex())
-            if card is None or card.state in _UNKNOWN_TO_JOURNAL:
+            if card is None or card.state in UNKNOWN_TO_JOURNAL:
                 raise Refused(Refusal.CARD_NOT_IN_JOURNAL, serial=serial.hex())
             change(unit, card)
-            return Receipt(act=act, subject=_subject(card))
+            return Receipt(act=act, subject=subject_of(card))
 
         self._perform(act, work)
 
@@ -368,7 +366,7 @@ class StoreJournal:
         try:
             return self._store.perform(self._actor, act, work)
         except ActRefused as refused:
-            _translate(refused)
+            translate(refused)
         except SQLAlchemyError as error:
             raise Refused(Refusal.JOURNAL_UNUSABLE, path="database", error=error) from error
 
@@ -379,7 +377,7 @@ class StoreJournal:
 
     def _records(self, query: Select[Card, StatusEntry]) -> tuple[CardRecord, ...]:
         with self._reading() as transaction:
-            return tuple(_record(card, entry) for card, entry in transaction.execute(query))
+            return tuple(record_of(card, entry) for card, entry in transaction.execute(query))
 
     @contextmanager
     def _reading(self) -> Iterator[Transaction]:
@@ -388,76 +386,3 @@ class StoreJournal:
                 yield transaction
         except SQLAlchemyError as error:
             raise Refused(Refusal.JOURNAL_UNUSABLE, path="database", error=error) from error
-
-
-_INTENDED = {IntentKind.ISSUE: Act.PERSONALISE, IntentKind.ENDORSE: Act.ENDORSE, IntentKind.VOID: Act.CARD_VOIDED}
-_ANY_INTENT = Act.CARD_VOIDED  # what everybody may who may begin one
-_WRITABLE = (CardState.WRITING, CardState.VERIFIED)
-_REFUSALS = {
-    Reason.PERMIT_HAS_CARD: Refusal.PERMIT_HAS_CARD,
-    Reason.CARD_TAKEN: Refusal.CARD_RESERVED,
-    Reason.CARD_KNOWN: Refusal.CARD_RESERVED,
-}
-
-
-def _translate(refused: ActRefused) -> NoReturn:
-    reason = _REFUSALS.get(refused.reason)
-    if reason is None:
-        raise Refused(Refusal.JOURNAL_UNUSABLE, path="database", error=refused) from refused
-    raise Refused(reason, serial="-", permit="-") from refused
-
-
-def _live(transaction: Transaction, permit_number: str) -> Card | None:
-    return transaction.scalars(
-        select(Card).where(Card.permit_number == permit_number, Card.state.in_(_LIVE))
-    ).one_or_none()
-
-
-def _require(card: Card, states: tuple[CardState, ...]) -> None:
-    """The card is in one of the journal's states, or allocated where it may be written on."""
-    state = _STATES.get(StockState(card.state))
-    if state in states or (state is None and states is _WRITABLE):
-        return
-    reason = Refusal.CARD_VOID if state is CardState.VOID else Refusal.ALREADY_PERSONALISED
-    raise Refused(reason, serial=card.serial, permit=card.permit_number or "", why=card.reason)
-
-
-def _event(unit: Unit, kind: EventKind, card: Card, *, detail: str = "", count: int = 0) -> None:
-    unit.transaction.add(
-        PersonalisationEvent(
-            at=unit.now,
-            kind=kind.value,
-            serial=card.serial,
-            permit_number=card.permit_number or "",
-            detail=detail,
-            count=count,
-        )
-    )
-
-
-def _end(unit: Unit, intent: int | None, serial: str) -> None:
-    unit.transaction.execute(
-        delete(PersonalisationIntent).where(
-            or_(PersonalisationIntent.number == intent, PersonalisationIntent.serial == serial)
-        )
-    )
-
-
-def _subject(card: Card) -> str:
-    return f"card:{card.serial}"
-
-
-def _record(card: Card, entry: StatusEntry | None) -> CardRecord:
-    return CardRecord(
-        serial=bytes.fromhex(card.serial),
-        state=_STATES[StockState(card.state)],
-        permit_number=card.permit_number or "",
-        profile_digest=bytes.fromhex(card.profile_digest),
-        status_uri=entry.uri if entry else "",
-        status_index=entry.index if entry else -1,
-        valid_from=card.valid_from,
-        endorsed_until=card.endorsed_until,
-        reason=card.reason,
-        revocation_due=bool(entry and entry.status == Status.INVALID != entry.published),
-        updated_at=card.updated_at,
-    )

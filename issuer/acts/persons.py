@@ -26,7 +26,7 @@ from ..domain.permit_life import LIVE_PERMIT, PERMIT, PermitEvent, PermitState
 from ..domain.places import Place
 from ..domain.reasons import Reason, refusal
 from ..domain.roles import Act, Actor
-from ..domain.table import moved
+from ..domain.table import Effect, moved
 from ..errors import ApplicationRefused
 from ..store.models.people import Holder, HolderMatch, HolderName
 from ..store.models.permits import Application, Permit
@@ -173,7 +173,7 @@ def change_address(
     key: str | None = None,
     version: int | None = None,
 ) -> Receipt:
-    """A new address within the district: no new card. `late` in the receipt when it was reported after ten days."""
+    """A new address within the district: no new card, but what it says is due. `late` in the receipt after ten days."""
 
     def work(unit: Unit) -> Receipt:
         holder = lives.holder(unit, holder_id, version)
@@ -253,7 +253,9 @@ def _permit_moves(unit: Unit, holder: Holder, event: PermitEvent) -> list[Permit
         )
     )
     for permit in found:
-        moved(PERMIT, PermitState(permit.state), event, lives.facts_of(unit, permit))
+        transition = moved(PERMIT, PermitState(permit.state), event, lives.facts_of(unit, permit))
+        if Effect.UPDATE_CARD in transition.effects:
+            permit.card_due = True
     return found
 
 

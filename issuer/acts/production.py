@@ -140,7 +140,7 @@ def hand_over(
         ledger.move(unit, card, StockEvent.ISSUE)
         permit = lives.permit(unit, waiting.permit_number or "")
         lives.move_permit(unit, permit, PermitEvent.HAND_OVER, lives.facts_of(unit, permit))
-        permit.card_due = card.endorsed_until != permit.endorsed_until
+        permit.card_due = permit.card_due or card.endorsed_until != permit.endorsed_until
         photo = unit.transaction.get(Capture, (waiting.id, PHOTO))
         if photo is not None:
             photo.delete_after = unit.today + timedelta(days=unit.rules.capture_days)

@@ -115,7 +115,11 @@ PERMIT = Table[PermitState, PermitEvent, PermitGuard, PermitFacts](
             next=_S.ACTIVE,
             effects=(Effect.UPDATE_CARD,),
         ),
-        *(Row(state=state, event=_E.CHANGE_ADDRESS, next=state) for state in (_S.PENDING, *_LIVE)),
+        # The household offices' file on the card holds the address: no new card, but this one written anew.
+        *(
+            Row(state=state, event=_E.CHANGE_ADDRESS, next=state, effects=(Effect.UPDATE_CARD,))
+            for state in (_S.PENDING, *_LIVE)
+        ),
         *(Row(state=state, event=_E.MOVE_DISTRICT, next=state) for state in (_S.PENDING, *_LIVE)),
         # By phone: nobody shows a face, so it only ever takes away. Again is no mistake.
         *(Row(state=state, event=_E.REPORT_LOST, next=_S.SUSPENDED, status=Status.SUSPENDED) for state in _LIVE),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert, text
 
 from issuer.acts import applications, permits, persons, production, stock
 from issuer.acts.applications import Decision, Grant
@@ -108,8 +108,6 @@ class Office:
         office = cls(Store(engine, clock=clock, number_secret=SECRET, rules=rules), clock)
         tree = {"city": (), "county": (1,), "town": (1, 2), "other": (1, 2), "community": (1, 2, 3)}
         with engine.begin() as connection:
-            from sqlalchemy import insert
-
             for number, (name, above) in enumerate(tree.items(), 1):
                 path = "/" + "".join(f"{part}/" for part in (*above, number))
                 values = {"id": number, "code": name, "name": name, "level": len(above) + 1, "path": path}
@@ -130,6 +128,9 @@ class Office:
                         version=1,
                     )
                 )
+            if engine.dialect.name == "postgresql":
+                for table, used in (("district", len(tree)), ("operator", 4)):
+                    connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {used})"))
         return office
 
     @property
