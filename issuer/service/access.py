@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request
 
+from ..domain.places import Level
 from ..domain.reasons import Reason
 from ..domain.roles import PERMISSIONS, Act, Actor, Role
 from ..store.unit import Receipt, Store
@@ -39,6 +40,7 @@ class Scope(StrEnum):
     SESSION = "session"  # oneself, or what concerns no district
     DISTRICT = "district"  # one thing, which must lie in the operator's district or below
     WITHIN = "within"  # many things: those of the operator's district and below
+    CITY = "city"  # what concerns everybody: only for those who work for the whole city
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +109,8 @@ class Guard:
         request.scope["permit.operator"] = present.actor.operator
         if present.actor.role not in self.access.roles:
             raise Problem(Reason.ROLE, role=present.actor.role, act=self.access.act)
+        if self.access.scope is Scope.CITY and present.actor.place.level is not Level.CITY:
+            raise Problem(Reason.DISTRICT)
         request.state.call = Call(
             service=service,
             present=present,
@@ -191,7 +195,7 @@ class Endpoints:
             common += [Code.NOT_SIGNED_IN, Reason.ROLE]
             if method not in _SAFE:
                 common.append(Code.CSRF)
-        if access.scope is Scope.DISTRICT:
+        if access.scope in (Scope.DISTRICT, Scope.CITY):
             common.append(Reason.DISTRICT)
         if "{" in path:
             common.append(Code.NO_SUCH_RESOURCE)

@@ -128,6 +128,8 @@ async def keep_photo(application: ApplicationId, call: Caller, request: Request)
     raw = await request.body()
 
     def keep() -> Any:
+        with call.store.read() as transaction:
+            _application(transaction, application, call)
         try:
             image = photo.accept(raw, limit=RESIDENCE_PERMIT_V1.identity.file("DG2").size)
         except Refused as refused:

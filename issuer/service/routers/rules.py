@@ -34,7 +34,7 @@ api = Endpoints("rules")
 VersionPath = Annotated[str, Path(pattern=r"^[0-9A-Za-z.-]{1,64}$", max_length=64)]
 JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$", max_length=40)]
 _READ = by_role(*PEOPLE, scope=Scope.SESSION)
-_WRITE = by_act(Act.ACTIVATE_RULES, Scope.SESSION)
+_WRITE = by_act(Act.ACTIVATE_RULES, Scope.CITY)
 _DOCUMENT = {
     "requestBody": {
         "required": True,
