@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial, reduce
+from functools import reduce
 from itertools import islice
 from operator import and_
 from typing import TypeVar
@@ -52,18 +52,20 @@ class Table:
         self._outcomes: dict[int, tuple[Outcome, ...]] = {}
         self._columns = tuple(column(at, bits, today.toordinal()) for at in range(len(FACTS)))
 
-    def patterns(self, rows: Iterable[Row]) -> Iterator[int]:
+    def patterns(self, rows: Sequence[Row]) -> list[int]:
         """The ways that certainly hold for each holder, as bits, in the order of `rows`.
 
         Works through the rows fact by fact. Raises ValueError for a cell that is no stored form, and for a row that
         has not a cell for each of `FACTS`: a fact left out must not count as met.
         """
-        rows = tuple(rows)
+        if not rows:
+            return []
+        found: list[int] = []
         facts = tuple(zip(*rows, strict=True))
-        if rows and len(facts) != len(self._columns):
-            raise ValueError(f"a row has {len(facts)} cells, there are {len(self._columns)} facts")
-        looked_up = (map(column.__getitem__, cells) for column, cells in zip(self._columns, facts, strict=False))
-        return reduce(partial(map, and_), looked_up) if facts else iter(())
+        for table, cells in zip(self._columns, facts, strict=True):
+            looked_up = map(table.__getitem__, cells)
+            found = list(map(and_, found, looked_up)) if found else list(looked_up)
+        return found
 
     def outcomes(self, pattern: int) -> tuple[Outcome, ...]:
         """What a pattern means under each of the rule sets."""
@@ -89,7 +91,7 @@ def chunks(table: Table, holders: Iterable[tuple[Id, Row]]) -> Iterator[tuple[tu
     while chunk := tuple(islice(source, CHUNK)):
         ids, rows = zip(*chunk, strict=True)
         try:
-            patterns = list(table.patterns(rows))
+            patterns = table.patterns(rows)
         except ValueError as error:
             raise RulesRefused(tuple(_wrong_rows(table, chunk))) from error
         yield ids, patterns
@@ -98,7 +100,7 @@ def chunks(table: Table, holders: Iterable[tuple[Id, Row]]) -> Iterator[tuple[tu
 def _wrong_rows(table: Table, chunk: tuple[tuple[Id, Row], ...]) -> Iterator[Mistake]:
     for holder, row in chunk:
         try:
-            list(table.patterns([row]))
+            table.patterns([row])
         except ValueError as error:
             yield Mistake(path=str(holder), fault=Fault.WRONG_FORMAT, details={"value": str(error), "known": "-"})
 

@@ -71,24 +71,29 @@ class _Periods(Column):
         self._now = _end_code(day)
         self._since = _Codes(_code)
         self._until = _Codes(lambda last: _end_code(last.toordinal() + 1))
+        self._ended: dict[int, int] = {}
 
-    def _bucket(self, cell: str | int) -> Hashable:
-        if not isinstance(cell, str):
-            raise self._wrong(cell)
-        if len(cell) == 13 and cell.endswith("/.."):
-            since, until, stop = cell[:10], "9999-12-31", self._now
-        elif len(cell) == 21 and cell[10] == "/":
-            since, until = cell[:10], cell[11:]
-            stop = min(self._until[until], self._now)
-        else:
-            return cell  # never, or wrong
-        start = self._since[since]
+    def __missing__(self, cell: Cell) -> int:
+        if type(cell) is not str or len(cell) != 21 or cell[10] != "/":
+            return super().__missing__(cell)
+        # Pairs of dates seldom come twice. One that goes on today counts as if it had no end; one that has ended, by
+        # its full months.
+        since, until = cell[:10], cell[11:]
+        months = self._until[until] - self._since[since] >> _DAY_BITS
         if until < since:
             raise self._wrong(cell)
-        return (stop - start >> _DAY_BITS, until >= self._today) if since <= self._today else "to come"
+        if until >= self._today:
+            return self[since + "/.."]
+        bits = self._ended.get(months)
+        if bits is None:
+            bits = self._ended[months] = self._bits(cell)
+        return bits
 
-    def _keeps(self, cell: str | int) -> bool:
-        return isinstance(cell, str) and len(cell) <= 13
+    def _bucket(self, cell: str | int) -> Hashable:
+        if isinstance(cell, str) and len(cell) == 13 and cell.endswith("/.."):
+            since = cell[:10]
+            return self._now - self._since[since] >> _DAY_BITS if since <= self._today else "to come"
+        return cell  # never, or wrong
 
 
 class _Birth(Column):

@@ -95,8 +95,9 @@ def last_from(days: Days, day: int) -> int | None:
 
 
 def next_from(days: Days, day: int) -> int | None:
-    """The first day of the set that is not before `day`."""
-    return next((max(first, day) for first, last in days if last >= day), None)
+    """The first day of the set that is not before `day`; None also where it lies beyond the calendar."""
+    found = next((max(first, day) for first, last in days if last >= day), AFTER_ALL)
+    return found if found < AFTER_ALL else None
 
 
 def _month_length(year: int, month: int) -> int:

@@ -68,7 +68,7 @@ class _Evaluation:
         self._facts = facts
         self._today = today
         self._day = today.toordinal()
-        self._endorsed = calendar.later(self._day, ENDORSEMENT_MONTHS)
+        self._endorsed = min(calendar.later(self._day, ENDORSEMENT_MONTHS), calendar.AFTER_ALL - 1)
         if endorsed_until is not None:
             self._endorsed = endorsed_until.toordinal()
         if self._endorsed < self._day:
@@ -176,7 +176,7 @@ class _Evaluation:
             shortfalls=chosen[0] if chosen else (),
             alternatives=tuple(chosen[1:]),
             open=any(calendar.holds(path.days, self._day) for path in open_ways),
-            granted_on=None if when is None or when >= calendar.AFTER_ALL else date.fromordinal(when),
+            granted_on=None if when is None else date.fromordinal(when),
         )
 
     def _shortfalls(self, way: Way, path: tuple[int, ...]) -> tuple[Shortfall, ...]:

@@ -169,3 +169,11 @@ def test_a_merged_threshold_names_the_rule_that_set_it() -> None:
     rules = parsed(small(services={"H01": {"when": {"residence": {"at_least": 24}}}}))
     item = evaluate(rules, worker(), TODAY).refusals["H01"].shortfalls[0]
     assert item.rule == ("services/H01/when/residence/at_least",)
+
+
+def test_the_end_of_the_calendar() -> None:
+    """A threshold beyond the year 9999 is never met; it is no error."""
+    rules = parsed(service({"residence": {"at_least": 1200}}))
+    late = evaluate(rules, worker(residence="9990-01-01/.."), date(9999, 12, 31)).refusals["H01"]
+    assert short(late) == [("residence", 1200 - 119, Cure.CHANGE, None)]
+    assert late.granted_on is None
