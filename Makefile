@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DEBIAN := pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev python3-venv openssl opensc softhsm2
+DEBIAN := pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev python3-venv openssl opensc softhsm2 postgresql
 # Programs and headers that stand for the packages above: when they are there, nothing is installed.
 NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || echo pcscd) \
 	$(shell [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || echo vpcd) \
@@ -11,6 +11,7 @@ NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || 
 	$(shell command -v gcc >/dev/null 2>&1 || echo gcc) \
 	$(shell command -v openssl >/dev/null 2>&1 || echo openssl) \
 	$(shell command -v opensc-tool >/dev/null 2>&1 || echo opensc-tool) \
+	$(shell ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgres) \
 	$(shell command -v softhsm2-util >/dev/null 2>&1 || echo softhsm2-util) \
 	$(shell $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1 || echo ensurepip)
 
