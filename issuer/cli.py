@@ -24,7 +24,19 @@ from card_profiles.protocols.scp03 import max_plain
 from keys import files, issued_cards
 from keys.errors import DecodeError
 
-from . import application, command_line, endorse, journal_export, personalise, photo, plan, terminal, void
+from . import (
+    application,
+    code_image,
+    command_line,
+    endorse,
+    journal_export,
+    personalise,
+    photo,
+    plan,
+    printed,
+    terminal,
+    void,
+)
 from .application import PermitApplication
 from .assemble import civil_date
 from .command_line import PROGRAM, read_file
@@ -56,7 +68,7 @@ def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] 
         return service.main(given)
     options = command_line.parser(
         (__doc__ or "").partition("\n\n")[2],
-        {"issue": _issue, "endorse": _endorse, "void": _void, "journal": _journal, "plan": _plan},
+        {"issue": _issue, "code": _code, "endorse": _endorse, "void": _void, "journal": _journal, "plan": _plan},
     ).parse_args(given)
     options.now = now
     screen = Terminal(language(options.lang, os.environ), sys.stdout, sys.stderr)
@@ -93,8 +105,11 @@ def _issue(options: argparse.Namespace, screen: Terminal) -> ExitCode:
             record = application.parse(raw, today=today, start=begun.valid_from)
         image = photo.accept(picture, limit=desk.profile.identity.file("DG2").size)
         can = options.can or f"{desk.below(10**6):06d}"
-        if options.can_out is not None:
-            command_line.check_writable(options.can_out)
+        for path in (options.can_out, options.code_out):
+            if path is not None:
+                command_line.check_writable(path)
+        if options.code_out is not None:
+            printed.require_room(record, desk)
 
         def hand_over(number: str) -> None:
             if options.can_out is None:
@@ -110,6 +125,10 @@ def _issue(options: argparse.Namespace, screen: Terminal) -> ExitCode:
             order = Order(application=record, image=image, can=can, reader=reader)
             writer = CardWriter(connection, desk.keyring, desk.profile, random=desk.random)
             issued = personalise.issue(order, desk, writer, told=screen.progress, hand_over=hand_over)
+        coded = options.code_out is None or _write_code(
+            printed.of_issued(record, issued.card, desk), options.code_out, screen
+        )
+    ending = ExitCode.DONE if coded else ExitCode.CARD_FAILED
     details = {
         "permit": issued.card.permit_number,
         "serial": issued.card.serial.hex(),
@@ -118,13 +137,34 @@ def _issue(options: argparse.Namespace, screen: Terminal) -> ExitCode:
     screen.end_progress()
     if not issued.can:
         screen.say(Line.COMPLETED, **details)
-        return ExitCode.DONE
+        return ending
     screen.say(Line.ISSUED, **details, size=issued.size, seconds=f"{issued.seconds:.1f}")
     if issued.resumed:
         screen.say(Line.RESUMED)
     if options.can_out is None:
         screen.say(Line.CAN_FOR_FACE, can=issued.can)
-    return ExitCode.DONE
+    return ending
+
+
+def _code(options: argparse.Namespace, screen: Terminal) -> ExitCode:
+    command_line.check_writable(options.code_out)
+    with _desk(options, screen) as desk:
+        password = _password(options, None, screen)
+        with _card(options) as (connection, _):
+            writer = CardWriter(connection, desk.keyring, desk.profile, random=desk.random)
+            _, text = printed.of_card(desk, writer, password)
+        return ExitCode.DONE if _write_code(text, options.code_out, screen) else ExitCode.CARD_FAILED
+
+
+def _write_code(text: str, path: Path, screen: Terminal) -> bool:
+    """The code as a file; what is already in force is not taken back because a disk is full."""
+    try:
+        files.replace(str(path), code_image.render(text, path.suffix.lower()), mode=files.PRIVATE)
+    except OSError:
+        screen.warn(Line.CODE_NOT_WRITTEN, path=path)
+        return False
+    screen.say(Line.CODE_IN_FILE, path=path)
+    return True
 
 
 def _endorse(options: argparse.Namespace, screen: Terminal) -> ExitCode:

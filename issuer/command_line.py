@@ -18,6 +18,7 @@ from card_profiles.entitlements.catalogue import Sector
 from card_profiles.entitlements.sector_files import SectorEntitlements
 
 from . import application
+from .code_image import SUFFIXES as CODE_SUFFIXES
 from .desk import PASSPHRASE_FILE
 from .errors import ExitCode, Refusal, Refused
 from .journal import SERIAL_LENGTH
@@ -54,6 +55,17 @@ def parser(description: str, commands: Mapping[str, Command]) -> argparse.Argume
     issue.add_argument("--photo", type=Path, required=True, metavar="FILE", help="JPEG or JPEG 2000 照片")
     issue.add_argument("--can", metavar="N", help="six digits for the face; random when left out 卡面接入号")
     issue.add_argument("--can-out", type=Path, metavar="FILE", help="write the CAN there, not to the terminal")
+    code = known.add_parser("code", help="the code for the back of a card, as the card stands now 卡背面条码")
+    code.add_argument("--can", metavar="N", help="on the face of the card 卡面接入号")
+    code.add_argument("--mrz", metavar="TEXT", help="document number, birth and expiry date with check digits")
+    for command in (issue, code):
+        command.add_argument(
+            "--code-out",
+            type=code_file,
+            required=command is code,
+            metavar="FILE",
+            help="PNG, SVG or text, for printing 条码输出文件",
+        )
     endorse = known.add_parser("endorse", help="new validity or services on an activated card 签注")
     endorse.add_argument("--until", metavar="DATE", help="2027-11-21, or +1y after the last endorsement 有效至")
     services_help = "a service; all=DATE for each that there is, H01=none to end one 服务"
@@ -75,7 +87,7 @@ def parser(description: str, commands: Mapping[str, Command]) -> argparse.Argume
     for command in (issue, endorse, plan):
         required = command is not endorse
         command.add_argument("--application", type=Path, required=required, metavar="FILE", help="JSON 申请")
-    for command in (issue, endorse, void):
+    for command in (issue, code, endorse, void):
         where = command.add_mutually_exclusive_group(required=command is void)
         where.add_argument("--reader", metavar="NAME", help="PC/SC reader; else the only one with a card 读卡器")
         where.add_argument("--image", type=Path, metavar="F", help="software card 软件卡")
@@ -153,11 +165,21 @@ def require_extras(options: argparse.Namespace) -> None:
     needed = []
     if "reader" in options and options.image is None:
         needed.append(("smartcard", "pcsc,issuer"))
+    if getattr(options, "code_out", None) is not None:
+        needed.append(("segno", "issuer"))
     if "reader" in options or "photo" in options:
         needed += [("asn1crypto", "issuer"), ("PIL", "issuer")]
     for module, extra in needed:
         if find_spec(module) is None:
             raise Refused(Refusal.EXTRA_MISSING, extra=extra)
+
+
+def code_file(text: str) -> Path:
+    """A file name that says what kind of picture it asks for; argparse tells of any other."""
+    path = Path(text)
+    if path.suffix.lower() not in CODE_SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{path.name}: a code is written as {', '.join(CODE_SUFFIXES)}")
+    return path
 
 
 def check_can(text: str | None) -> None:

@@ -38,9 +38,10 @@ from .journal import CardRecord, CardState, IntentKind, SignedBy
 from .personalise import chunk_size
 from .plan import Step, StepKind
 from .progress import Meter, Told
+from .resume import CardView
 from .writer import CardWriter
 
-_SECTOR = SERVICE_SECTORS[0]
+SECTOR = SERVICE_SECTORS[0]
 _NO_OBSTACLE = frozenset({Reason.ENDORSEMENT_MISSED, Reason.PERMIT_NOT_YET_VALID})
 
 
@@ -69,13 +70,14 @@ Change = Callable[[Standing, date, date], Standing]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """A genuine card as read. `serial` is 10 bytes, `expiry` from the MRZ."""
+    """A genuine card as read. `serial` is 10 bytes, `expiry` and `document_number` from the MRZ."""
 
     active: ActiveFile
     mso: MobileSecurityObject
     permit: PermitData
     standing: Standing
     expiry: date
+    document_number: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ def endorse(
     intent = desk.journal.begin(IntentKind.ENDORSE, permit_number=permit_number or "", reader=reader)
     try:
         known = _identified(desk, writer, intent, permit_number)
-        current = _read(desk, writer, password, known)
+        current = read_card(desk, writer, password, known)
         today = civil_date(desk.now())
         wanted = change(current.standing, starts(known, today), current.expiry)
         _plausible(current.standing, wanted, today, current.expiry)
@@ -175,8 +177,13 @@ def endorse(
 
 def _identified(desk: Desk, writer: CardWriter, intent: int, permit_number: str | None) -> CardRecord:
     card = writer.identify()
-    serial = card.serial.hex()
     desk.journal.identify(intent, card.serial)
+    return known_card(desk, card, permit_number)
+
+
+def known_card(desk: Desk, card: CardView, permit_number: str | None) -> CardRecord:
+    """The journal's row of an activated card, of that permit if named. Raises Refused for any other card."""
+    serial = card.serial.hex()
     known = desk.journal.card(card.serial)
     refusal = {
         LifeCycle.BLANK: Refusal.NOT_PERSONALISED,
@@ -196,13 +203,13 @@ def _identified(desk: Desk, writer: CardWriter, intent: int, permit_number: str 
     return known
 
 
-def _read(desk: Desk, writer: CardWriter, password: Password, known: CardRecord) -> Current:
+def read_card(desk: Desk, writer: CardWriter, password: Password, known: CardRecord) -> Current:
     """What the card says, once it is genuine. Raises Refused(CARD_NOT_GENUINE, WRONG_READ_CODE)."""
     serial = known.serial.hex()
     reader = _reader(desk, _nobody)
     try:
-        evidence = read_back.capture(writer, _SECTOR, password, reader, serial=known.serial)
-        policy = Policy(sector=_SECTOR, catalogue=catalogue.load(), required=AT_A_COUNTER)
+        evidence = read_back.capture(writer, SECTOR, password, reader, serial=known.serial)
+        policy = Policy(sector=SECTOR, catalogue=catalogue.load(), required=AT_A_COUNTER)
         against = set(verify(evidence, reader.trust, policy, now=desk.now()).reasons) - _NO_OBSTACLE
         if against:
             raise Refused(Refusal.CARD_NOT_GENUINE, serial=serial, why=", ".join(sorted(against)))
@@ -212,7 +219,7 @@ def _read(desk: Desk, writer: CardWriter, password: Password, known: CardRecord)
         if (mso.status_index, permit.number) != (known.status_index, known.permit_number):
             raise Refused(Refusal.CARD_NOT_GENUINE, serial=serial, why="journal")
         active = decode_active(evidence.active)
-        items = {_SECTOR: evidence.sector_item, **_other_items(desk, writer, password, active)}
+        items = {SECTOR: evidence.sector_item, **_other_items(desk, writer, password, active)}
         services: dict[str, date] = {}
         address = ""
         for sector, raw in items.items():
@@ -231,7 +238,14 @@ def _read(desk: Desk, writer: CardWriter, password: Password, known: CardRecord)
     standing = Standing(
         until=civil_date(mso.valid_until), permit_class=permit.permit_class, services=services, address=address
     )
-    return Current(active=active, mso=mso, permit=permit, standing=standing, expiry=zone.expires)
+    return Current(
+        active=active,
+        mso=mso,
+        permit=permit,
+        standing=standing,
+        expiry=zone.expires,
+        document_number=zone.document_number,
+    )
 
 
 def _other_items(desk: Desk, writer: CardWriter, password: Password, active: ActiveFile) -> dict[Sector, bytes]:
@@ -324,7 +338,7 @@ def _write(
         step = judge
         meter.begin(step)
         try:
-            evidence = read_back.capture(writer, _SECTOR, password, reader, serial=serial)
+            evidence = read_back.capture(writer, SECTOR, password, reader, serial=serial)
             read_back.accept(evidence, reader, serial=serial, begins=validity.begins, required=AT_A_COUNTER)
         except Refused:
             # The old slot is whole: better the old endorsement than one that no counter takes.

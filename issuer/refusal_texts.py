@@ -73,8 +73,8 @@ REFUSALS: dict[Refusal, Text] = {
         "{value} is after the card expires ({expiry}): give an earlier date, or issue a new card.",
     ),
     Refusal.OUTPUT_UNWRITABLE: (
-        "无法写入 {path}：请另选 --can-out 文件。未激活任何卡。",
-        "{path} cannot be written: choose another file for --can-out. No card was activated.",
+        "无法写入 {path}：请另选文件。未激活任何卡。",
+        "{path} cannot be written: choose another file. No card was activated.",
     ),
     Refusal.CONTENT_TOO_LARGE: (
         "{file} 的内容有 {size} 字节，卡上最多 {limit} 字节：请减少服务项目或缩短文字。",

@@ -59,6 +59,8 @@ class Line(StrEnum):
 
     CAN_FOR_FACE = "can-for-face"
     CAN_IN_FILE = "can-in-file"
+    CODE_IN_FILE = "code-in-file"
+    CODE_NOT_WRITTEN = "code-not-written"
     ISSUED = "issued"
     COMPLETED = "completed"
     RESUMED = "resumed"
@@ -85,6 +87,11 @@ class Line(StrEnum):
 LINES: dict[Line, Text] = {
     Line.CAN_FOR_FACE: ("卡面接入号（CAN）：{can}", "CAN for the face of the card: {can}"),
     Line.CAN_IN_FILE: ("卡面接入号（CAN）已写入 {path}", "The CAN for the face of the card is in {path}"),
+    Line.CODE_IN_FILE: ("卡背面的条码已写入 {path}", "The code for the back of the card is in {path}"),
+    Line.CODE_NOT_WRITTEN: (
+        "卡已生效，但条码未能写入 {path}：请用 permit-issuer code 重新制作。",
+        "The card is in force, but its code could not be written to {path}: make it with permit-issuer code.",
+    ),
     Line.ISSUED: (
         "已签发并激活：居住证 {permit}，卡 {serial}，有效至 {until}；{size} 字节，{seconds} 秒。",
         "Issued and activated: permit {permit}, card {serial}, valid until {until}; {size} bytes in {seconds} s.",

@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     source = code.add_mutually_exclusive_group(required=True)
     source.add_argument("--text", metavar="FILE", help="what a scanner typed; - for standard input")
     source.add_argument("--image", metavar="FILE", help="a picture of the card's back, PNG or JPEG")
-    code.set_defaults(run=_check_code)
+    code.set_defaults(run=_check_code, identity=False)
 
     watch = commands.add_parser("watch", parents=[common, data, card], help="check each card put on a reader")
     watch.add_argument("--reader", metavar="NAME", help="PC/SC reader, or a part of its name (default: all)")
@@ -263,7 +263,7 @@ def _counter(arguments: argparse.Namespace, now: Callable[[], datetime], *, port
         clock=perf_counter,
         random=os.urandom,
         portrait=portrait,
-        identity=getattr(arguments, "identity", False),
+        identity=arguments.identity,
     )
 
 
