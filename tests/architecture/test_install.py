@@ -1,0 +1,129 @@
+"""A plain `pip install`: what a counter gets, and what it says about the rest.
+
+The plain install has cryptography and cbor2 alone. A card from the full environment is checked with it, by the
+commands that a counter types; what needs an extra ends with one line that names it. Packages come from pip's cache
+after `make setup`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from verifier.reason import Reason
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("card_profiles", "issuer", "keys", "verifier")
+NOT_INSTALLED = (".md", ".mako")  # for those who work on the sources
+BY_PYTHON = {"pip", "setuptools", "wheel"}
+CAN = "123456"
+LIST_FILES = "from importlib import metadata; print(*metadata.files('residence-permit'), sep='\\n')"
+LIST_DISTRIBUTIONS = "from importlib import metadata; print(*(d.name for d in metadata.distributions()))"
+
+pytestmark = pytest.mark.xdist_group("install")
+
+
+def run(*command: str | Path, code: int = 0, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == code, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def sources_in(*places: str) -> list[str]:
+    """What is under version control, or would be after `git add`."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *places).stdout.splitlines()
+    return [name for name in listed if (ROOT / name).is_file()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    """An environment with the plain install, and a card and trust data from elsewhere."""
+
+    bin: Path
+    work: Path
+    sources: frozenset[str]
+
+    def verifier(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        return run(self.bin / "permit-verifier", *arguments, "--lang", "en", code=code, cwd=self.work)
+
+    def check(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        usual = ("--sector", "health", "--can", CAN, "--trust", "authority/trust", "--state", "state")
+        return self.verifier("check", *usual, *arguments, code=code)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    work = tmp_path_factory.mktemp("install")
+    source = work / "source"
+    sources = sources_in("pyproject.toml", "constraints.txt", "README.md", *PACKAGES)
+    for name in sources:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, source / name)
+    run(sys.executable, "-m", "venv", work / "venv")
+    run(work / "venv/bin/pip", "install", "-q", "--no-compile", "-c", source / "constraints.txt", source, cwd=work)
+    shutil.rmtree(source)  # nothing may lean on it
+
+    (work / "passphrase").write_text("correct horse battery\n")
+    (work / "passphrase").chmod(0o600)
+    samples, python = ROOT / "issuer/samples", (sys.executable, "-m")
+    keys = ("--home", work / "authority", "--passphrase-file", work / "passphrase")
+    run(*python, "keys.cli", "init", "--authority", samples / "authority.json", *keys)
+    run(*python, "card_profiles.softcard.cli", "new", "--image", work / "card.img")
+    holder = ("--application", samples / "01-chen-xiaowen.json", "--photo", samples / "01-chen-xiaowen.jpg")
+    run(*python, "issuer.cli", "issue", *holder, "--image", work / "card.img", "--can", CAN, *keys)
+    return Plain(bin=work / "venv/bin", work=work, sources=frozenset(sources))
+
+
+def test_only_what_the_core_needs_is_there(plain: Plain) -> None:
+    found = set(run(plain.bin / "python", "-c", LIST_DISTRIBUTIONS, cwd=plain.work).stdout.split())
+    assert found - BY_PYTHON == {"residence-permit", "cryptography", "cbor2", "cffi", "pycparser"}
+
+
+def test_all_our_files_and_no_others_are_installed(plain: Plain) -> None:
+    """Data files as well: samples, catalogue, rules, ceremonies. No tests."""
+    listed = run(plain.bin / "python", "-c", LIST_FILES, cwd=plain.work).stdout.splitlines()
+    ours = {name for name in listed if name.startswith(PACKAGES) and "__pycache__" not in name}
+    assert ours == {name for name in plain.sources if name.startswith(PACKAGES) and not name.endswith(NOT_INSTALLED)}
+    others = {Path(name).parts[0] for name in listed} - set(PACKAGES)
+    assert others == {"..", next(name for name in others if name.endswith(".dist-info"))}
+
+
+def test_a_card_is_checked(plain: Plain) -> None:
+    verdict = json.loads(plain.check("--image", "card.img", "--json").stdout)
+    assert verdict["accepted"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason", "names"),
+    [
+        (("--image", "card.img", "--identity"), Reason.IDENTITY_SUPPORT_MISSING, ("residence-permit[identity]",)),
+        (("--reader", "any"), Reason.READER_SUPPORT_MISSING, ("residence-permit[pcsc]", "pcscd", "libpcsclite-dev")),
+    ],
+)
+def test_what_needs_an_extra_names_it(
+    plain: Plain, arguments: tuple[str, ...], reason: Reason, names: tuple[str, ...]
+) -> None:
+    told = plain.check(*arguments, code=2)
+    assert told.stdout == ""
+    assert len(told.stderr.splitlines()) == 1
+    assert all(name in told.stderr for name in names)
+    assert json.loads(plain.check(*arguments, "--json", code=2).stdout)["reasons"] == [reason]
+
+
+def test_readers_need_an_extra_as_well(plain: Plain) -> None:
+    assert "residence-permit[pcsc]" in plain.verifier("readers", code=2).stderr
+
+
+@pytest.mark.parametrize("program", ["permit-issuer", "permit-keys", "permit-softcard", "permit-verifier"])
+def test_every_program_starts(plain: Plain, program: str) -> None:
+    assert run(plain.bin / program, "--help", cwd=plain.work).stdout.startswith(f"usage: {program}")
+
+
+def test_a_blank_card_takes_no_extra(plain: Plain) -> None:
+    run(plain.bin / "permit-softcard", "new", "--image", "blank.img", cwd=plain.work)
