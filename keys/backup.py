@@ -30,7 +30,7 @@ from .custody.software import ScryptCost
 from .errors import DecodeError
 from .files import PRIVATE, read_regular, sync_directory, write_new
 from .founding import FOLDERS, move_into_place, require_free
-from .published_copy import RESTORED, CaughtUp
+from .published_copy import RESTORED, CaughtUp, PublishedCopy
 from .registry import FILE_NAME, Actor
 
 _MAGIC = b"RPBK1"
@@ -150,20 +150,15 @@ def restore(
     with registry.locked(partial):
         for name in os.listdir(partial):
             _remove(os.path.join(partial, name))
-        _lay_out(partial, files)
-        authority = Authority.look(partial, clock=lambda: now)
-        told = {"override": override} if override else {}
         try:
-            made = summary.made_at.isoformat()
-            authority.registry.note("restored", at=now, actor=actor, made_at=made, **told)
-            authority.registry.raise_high_water(RESTORED, int(now.timestamp()))
-            caught_up = None
-            if copies:
-                caught_up = published_copy.catch_up(authority, copies, now=now, actor=actor)
-                _absorb(authority)
-        finally:
-            authority.registry.close()
-        require_free(home)
+            _lay_out(partial, files)
+            told = {"made_at": summary.made_at.isoformat(), **({"override": override} if override else {})}
+            caught_up = _complete(partial, copies, now, actor, told)
+            require_free(home)
+        except BaseException:
+            # Private keys that no registry is in charge of are not left lying about.
+            shutil.rmtree(partial)
+            raise
         move_into_place(partial, home)
     return Restored(summary=summary, caught_up=caught_up)
 
@@ -292,6 +287,23 @@ def _lay_out(home: str, files: Mapping[str, bytes]) -> None:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         write_new(path, data, mode=PRIVATE if name.startswith("keys/") else 0o644)
     sync_directory(home)
+
+
+def _complete(
+    home: str, copies: Sequence[PublishedCopy], now: datetime, actor: Actor, told: Mapping[str, str]
+) -> CaughtUp | None:
+    """Note in the registry that it comes from a backup, and take up what was published since."""
+    authority = Authority.look(home, clock=lambda: now)
+    try:
+        authority.registry.note("restored", at=now, actor=actor, **told)
+        authority.registry.raise_high_water(RESTORED, int(now.timestamp()))
+        if not copies:
+            return None
+        caught_up = published_copy.catch_up(authority, copies, now=now, actor=actor)
+        _absorb(authority)
+        return caught_up
+    finally:
+        authority.registry.close()
 
 
 def _absorb(authority: Authority) -> None:

@@ -344,6 +344,7 @@ class Rotation:
         intent = self.registry.open_intent()
         if intent is None:
             return ()
+        self._steps.sweep()
         try:
             return (self._finish(intent, resumed=True),)
         except AuthorityError as error:

@@ -49,6 +49,13 @@ class Steps:
             case KeyEvent.GENERATE:
                 raise ValueError("a key is generated as part of its staging")
 
+    def sweep(self) -> None:
+        """Remove what a killed run left half-written among the keys."""
+        folder = os.path.join(self._authority.home, "keys")
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            if name.endswith(".tmp"):
+                os.unlink(os.path.join(folder, name))
+
     # --- stage -----------------------------------------------------------------------------------------------------
 
     def _stage(self, arguments: Arguments) -> None:
