@@ -84,7 +84,7 @@ class ReceiptOut(Out):
 
 
 class SignIn(In):
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
     password: Annotated[str, Field(min_length=1, max_length=256, json_schema_extra={"format": "password"})]
     desk: Desk = ""
     program: bool = Field(default=False, description="answer with a token for Authorization: Bearer, set no cookie")
