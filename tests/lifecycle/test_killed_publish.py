@@ -103,5 +103,5 @@ def test_killed_at_any_write_of_publish(tmp_path: Path, monkeypatch: pytest.Monk
         shutil.rmtree(trial)
         if lived:
             break
-    assert seen[False] > 15
+    assert seen[False] >= 10
     assert seen[True] >= 1
