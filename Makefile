@@ -22,7 +22,7 @@ help:
 	@echo 'make test    everything that must hold: lint, types, import rules, tests with branch coverage'
 	@echo 'make bench   commands, bytes, times and start-up, each beside its floor'
 	@echo 'make lint    ruff, mypy and the import rules only'
-	@echo 'make oracles cross-checks against independent software (needs node)'
+	@echo 'make oracles cross-checks against independent software (needs node, a JDK and Maven)'
 	@echo 'make soak    the long versions of the random tests'
 	@echo 'make clean   removes .venv, build and the state of the demo'
 
