@@ -154,7 +154,7 @@ def parse(raw: bytes) -> Script:
         if missing := set(REQUIRED_ROLES) - set(roles):
             raise ValueError(f"no role {', '.join(sorted(missing))}")
         return script
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, re.error) as error:
         raise CeremonyError(f"script: {error}", reason=CeremonyReason.SCRIPT, detail=str(error)[:200]) from error
 
 
