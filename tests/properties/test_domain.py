@@ -311,8 +311,8 @@ class OfficeYear(RuleBasedStateMachine):
 
 
 OfficeYear.TestCase.settings = settings(
-    max_examples=300 if LONG else 12,
-    stateful_step_count=60 if LONG else 30,
+    max_examples=100 if LONG else 10,
+    stateful_step_count=50 if LONG else 30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
