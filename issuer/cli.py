@@ -201,6 +201,7 @@ def _endorse(options: argparse.Namespace, screen: Terminal) -> ExitCode:
                 password,
                 reader=reader,
                 permit_number=None if record is None else record.permit_number,
+                renews=record is not None,
                 told=screen.progress,
                 show=show,
             )

@@ -25,7 +25,7 @@ from card_profiles.protocols.pace import Password
 from keys.algorithms import Purpose
 from keys.envelopes import cose
 from keys.errors import DecodeError
-from verifier.policy import AT_A_COUNTER, Policy
+from verifier.policy import AT_A_COUNTER, Check, Policy
 from verifier.reason import Reason
 from verifier.verify import verify
 
@@ -78,6 +78,8 @@ class Current:
     standing: Standing
     expiry: date
     document_number: str
+    signer_revoked: bool = False
+    """Whether its endorsement has to be signed anew, whatever it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,24 +139,28 @@ def endorse(
     *,
     reader: str,
     permit_number: str | None = None,
+    renews: bool = False,
     told: Told,
     show: Callable[[tuple[Difference, ...]], bool],
 ) -> Endorsed:
     """Endorse the card in reach. `show` sees old → new before anything is written, and may say no (False).
 
-    With `permit_number` the card must be of that permit. Raises Refused, TransportFailed; until the first byte is
-    written, card and journal are as they were.
+    With `permit_number` the card must be of that permit. `renews`: `change` takes nothing from what the card says, so
+    a card whose signer was revoked since is signed anew (`read_card`). Raises Refused, TransportFailed; until the first
+    byte is written, card and journal are as they were.
     """
     crosscheck.require_openssl()
     desk.check_ready()
     intent = desk.journal.begin(IntentKind.ENDORSE, permit_number=permit_number or "", reader=reader)
     try:
         known = _identified(desk, writer, intent, permit_number)
-        current = read_card(desk, writer, password, known)
+        current = read_card(desk, writer, password, known, renews=renews)
         today = civil_date(desk.now())
         wanted = change(current.standing, starts(known, today), current.expiry)
         _plausible(current.standing, wanted, today, current.expiry)
         lines = differences(current.standing, wanted)
+        if current.signer_revoked:
+            lines = (Difference(name="signature", old="revoked", new="new"), *lines)
         if not show(lines):
             desk.journal.withdraw(intent)
             return Endorsed(card=known, differences=lines, until=current.standing.until, written=False)
@@ -203,14 +209,27 @@ def known_card(desk: Desk, card: CardView, permit_number: str | None) -> CardRec
     return known
 
 
-def read_card(desk: Desk, writer: CardWriter, password: Password, known: CardRecord) -> Current:
-    """What the card says, once it is genuine. Raises Refused(CARD_NOT_GENUINE, WRONG_READ_CODE)."""
+def read_card(
+    desk: Desk, writer: CardWriter, password: Password, known: CardRecord, *, renews: bool = False
+) -> Current:
+    """What the card says, once it is genuine. Raises Refused(CARD_NOT_GENUINE, WRONG_READ_CODE).
+
+    A signer that was revoked since may have been a thief: what it says is granted counts for nothing. Such a card is
+    read only to be signed anew by an application (`renews`); who it is for, and which chip it is, the document signer
+    must vouch for.
+    """
     serial = known.serial.hex()
     reader = _reader(desk, _nobody)
     try:
         evidence = read_back.capture(writer, SECTOR, password, reader, serial=known.serial)
         policy = Policy(sector=SECTOR, catalogue=catalogue.load(), required=AT_A_COUNTER)
         against = set(verify(evidence, reader.trust, policy, now=desk.now()).reasons) - _NO_OBSTACLE
+        signer_revoked = renews and Reason.SIGNER_REVOKED in against
+        if signer_revoked:
+            evidence = read_back.capture(writer, SECTOR, password, reader, serial=known.serial, identity=True)
+            trust = reader.trust.despite_revocation(cose.parse(evidence.mso, tagged=False).kid or b"")
+            policy = replace(policy, required=AT_A_COUNTER | {Check.PORTRAIT, Check.IDENTITY})
+            against = set(verify(evidence, trust, policy, now=desk.now()).reasons) - _NO_OBSTACLE
         if against:
             raise Refused(Refusal.CARD_NOT_GENUINE, serial=serial, why=", ".join(sorted(against)))
         mso = decode_mso(cose.parse(evidence.mso, tagged=False).payload)
@@ -244,6 +263,7 @@ def read_card(desk: Desk, writer: CardWriter, password: Password, known: CardRec
         permit=permit,
         standing=standing,
         expiry=zone.expires,
+        signer_revoked=signer_revoked,
         document_number=zone.document_number,
     )
 

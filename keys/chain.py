@@ -80,13 +80,22 @@ class ChainValidator:
     """Validates certificates against one set of roots, link certificates and CRLs (all DER).
 
     Signatures are checked once and remembered, for they do not depend on time; the rest is checked at each call.
-    Raises `ChainError` (MALFORMED) when a root, link certificate or CRL cannot be read.
+    Certificates in `forgiven` (DER) are judged as if no CRL named them: only for an authority that signs anew what a
+    lost key signed. Raises `ChainError` (MALFORMED) when a root, link certificate or CRL cannot be read.
     """
 
-    def __init__(self, *, roots: Iterable[bytes], links: Iterable[bytes] = (), crls: Iterable[bytes] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        roots: Iterable[bytes],
+        links: Iterable[bytes] = (),
+        crls: Iterable[bytes] = (),
+        forgiven: frozenset[bytes] = frozenset(),
+    ) -> None:
         self._roots = [_read(raw) for raw in roots]
         self._links = [_read(raw) for raw in links]
         self._crls = [_crl(raw) for raw in crls]
+        self._forgiven = forgiven
         self._paths: dict[bytes, tuple[tuple[ParsedCertificate, ...], ...]] = {}
         self._signed_crls: list[tuple[ParsedCrl, bool]] | None = None
 
@@ -165,7 +174,7 @@ class ChainValidator:
                 raise ChainError("no trusted CSCA signed the CRL", reason=ChainReason.CRL_SIGNATURE)
             # Any of them counts, also an older one: an entry never leaves (Boulder #8083).
             for crl in usable:
-                if certificate.serial in crl.revoked:
+                if certificate.serial in crl.revoked and certificate.der not in self._forgiven:
                     raise ChainError(
                         "certificate is revoked", reason=ChainReason.REVOKED, revoked_at=crl.revoked[certificate.serial]
                     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -110,6 +111,7 @@ class TrustStore:
         """When the authority signed the release that this store came with: until then all of it was its newest word."""
         self._verified_lists: dict[str, tuple[status_list.StatusList, bytes]] = {}
         self._chains: ChainValidator | None = None
+        self._forgiven = b""
 
     @classmethod
     def load(
@@ -189,6 +191,15 @@ class TrustStore:
             certificate, purpose=purpose, at=at, now=now, document_type=document_type, crl_grace=crl_grace
         )
 
+    def despite_revocation(self, kid: bytes) -> TrustStore:
+        """The same store, to which the signer `kid` counts as if it had not been revoked.
+
+        Never at a counter: for the desk that signs such cards anew, and asks for other proof that they are its own.
+        """
+        store = copy(self)
+        store._forgiven, store._chains, store._verified_lists = kid, None, {}
+        return store
+
     def certificates(self) -> tuple[bytes, ...]:
         """All signer certificates (DER): candidates for an EF.SOD that embeds none."""
         return tuple(certificate for known in self.signers.values() for certificate in known)
@@ -250,7 +261,8 @@ class TrustStore:
         if self._chains is None:
             from .chain import ChainValidator
 
-            self._chains = ChainValidator(roots=self.csca, links=self.links, crls=self.crls)
+            forgiven = frozenset(self.signers.get(self._forgiven, ()))
+            self._chains = ChainValidator(roots=self.csca, links=self.links, crls=self.crls, forgiven=forgiven)
         return self._chains
 
     def _status_bytes(self, uri: str) -> bytes:

@@ -10,22 +10,27 @@ from pathlib import Path
 
 import pytest
 
+from card_profiles.model import Slot
+from card_profiles.protocols.pace import Password
 from card_profiles.softcard.image import MemoryImage
+from issuer import application, crosscheck, endorse
 from issuer import cli as issuer_cli
-from issuer import crosscheck
-from issuer.errors import ExitCode
-from keys import cli
+from issuer.assemble import civil_date
+from issuer.errors import ExitCode, Refusal, Refused
+from issuer.writer import CardWriter
+from keys import cli, issued_cards
 from keys.algorithms import Purpose
 from keys.authority import Authority
 from keys.backup import backup, restore
 from keys.custody.software import ScryptCost
+from keys.drill import Remedy, drill
 from keys.lifecycle import KeyState
 from keys.publication import home as publication
 from keys.publication.errors import PublicationError, PublicationReason
 from keys.registry import Actor
 from keys.rotation import Rotation
 from keys.status_list import Status
-from tests.simulator.issuing import NOW, PASSPHRASE, World, applicant, authority_home, blank, power_up
+from tests.simulator.issuing import CAN, NOW, PASSPHRASE, PROFILE, World, applicant, authority_home, blank, power_up
 from verifier.counter import load_trust
 from verifier.reason import Reason
 from verifier.sync import SyncRefused, sync
@@ -172,6 +177,74 @@ def test_the_drill_ends_with_exactly_the_cards(office: Office, capsys: pytest.Ca
     assert office.keys(*command, "--carry-out", "--operator", "A") == 0
     assert office.authority().published_crl().number == crl
     assert planned(plan).keys() == {1, 2, 3, 4}
+
+
+def endorsed(office: Office, image: MemoryImage, number: int, *, renews: bool) -> endorse.Endorsed:
+    """As `permit-issuer endorse --application` does it, with the application of the year before."""
+    tree = applicant(permit_number=f"RP{number:08d}", document_number=f"X{number:07d}A")
+    with office.world.desk() as desk:
+        record = application.parse(json.dumps(tree).encode(), today=civil_date(desk.now()), start=civil_date(NOW))
+        return endorse.endorse(
+            endorse.by_application(record),
+            desk,
+            CardWriter(power_up(image), desk.keyring, desk.profile),
+            Password.from_can(CAN),
+            reader="test",
+            permit_number=record.permit_number,
+            renews=renews,
+            told=lambda _: None,
+            show=lambda _: True,
+        )
+
+
+def test_cards_of_the_plan_are_signed_anew_at_their_endorsement(office: Office) -> None:
+    world = office.world
+    card, other = office.issue(1), office.issue(2)
+    world.later(days=1)
+    office.publish()
+    Rotation(office.authority(), TWO_PEOPLE).replace("ES-1", override="drill")
+    Rotation(office.authority(), TWO_PEOPLE).compromise("ES-1", since=NOW)
+    office.publish()
+    office.sync()
+    assert Reason.SIGNER_REVOKED in office.at_the_counter(card)
+    with pytest.raises(Refused) as refused:
+        endorsed(office, card, 1, renews=False)
+    assert refused.value.reason is Refusal.CARD_NOT_GENUINE
+    # The application grants what the card says already: it is written all the same.
+    done = endorsed(office, card, 1, renews=True)
+    assert done.written
+    assert [line.name for line in done.differences] == ["signature"]
+    assert office.at_the_counter(card) == ()
+    assert not endorsed(office, card, 1, renews=True).written
+    with office.export().open() as lines:
+        cards = list(issued_cards.decode(lines))
+    kid = office.authority().registry.by_name("ES-1").kid
+    found = drill(cards, purpose=Purpose.ENTITLEMENT_SIGNER, kid=kid, since=NOW - DAY, until=NOW + DAY)
+    assert [(int.from_bytes(one.card.serial), one.remedy) for one in found.affected] == [
+        (1, Remedy.NONE),
+        (2, Remedy.RE_SIGN),
+    ]
+    # With the document signer lost too, nobody vouches for the chip: a new card.
+    Rotation(office.authority(), TWO_PEOPLE).replace("DS-1", override="drill")
+    Rotation(office.authority(), TWO_PEOPLE).compromise("DS-1", since=NOW)
+    with pytest.raises(Refused) as refused:
+        endorsed(office, other, 2, renews=True)
+    assert refused.value.reason is Refusal.CARD_NOT_GENUINE
+
+
+def test_what_a_thief_signed_is_not_signed_anew(office: Office) -> None:
+    """An MSO by the lost key on a genuine card, with another name: EF.SOD says who the card is for."""
+    world = office.world
+    card, donor = office.issue(1), office.issue(2)
+    world.later(days=1)
+    Rotation(office.authority(), TWO_PEOPLE).replace("ES-1", override="drill")
+    Rotation(office.authority(), TWO_PEOPLE).compromise("ES-1", since=NOW)
+    permit = PROFILE.permit
+    for file in (permit.file("EF.Active"), *permit.slot_files(Slot.A)):
+        card.state.files[permit.name, file.fid] = donor.state.files[permit.name, file.fid]
+    with pytest.raises(Refused) as refused:
+        endorsed(office, card, 1, renews=True)
+    assert refused.value.reason is Refusal.CARD_NOT_GENUINE
 
 
 def test_an_export_that_was_cut_off_lists_nothing(office: Office) -> None:
