@@ -66,8 +66,8 @@ _SAY = {
         "  This was a rehearsal: nothing was changed. With --carry-out it is done.",
     ),
     "done": (
-        "  {key} 已标记为泄露并吊销。请运行 permit-keys rotate --replace {key} 换用新密钥。",
-        "  {key} is compromised and revoked. Run permit-keys rotate --replace {key} for a new key.",
+        "  {key} 已标记为泄露并吊销。请运行 permit-keys rotate --replace {key} --override 原因，换用新密钥。",
+        "  {key} is compromised and revoked. For a new key run permit-keys rotate --replace {key} --override REASON.",
     ),
     "publish": (
         "  尚未发布：请运行 permit-keys publish，使柜台获知。",
