@@ -55,6 +55,7 @@ key() { python3 -c "import uuid; print(uuid.uuid4())"; }
 JSON='Content-Type: application/json'
 API=http://127.0.0.1:8080/api/v1
 """
+READY = "curl -sS --retry 100 --retry-delay 1 --retry-connrefused http://127.0.0.1:8080/readyz"
 HERE, SAMPLES = "build/day", "issuer/samples"
 
 
@@ -77,8 +78,8 @@ def _day() -> str:
         "# Signing keys that serve for a year, so that the second half needs no new ones.",
         f'sed \'1a "validity": {{"signer_key_days": 366}},\' {SAMPLES}/authority.json > {HERE}/authority.json',
         *(command.format(here=HERE, samples=HERE) for command in COMMANDS),
-        "permit-issuer serve &",
-        "sleep 3",
+        "permit-issuer serve & SERVICE=$!",
+        READY,
         "```",
         "",
         "```sh",
@@ -94,14 +95,14 @@ def _day() -> str:
         "it agrees to that only on loopback and with the keys of a demonstration.",
         "",
         "```sh",
-        f"kill %1; wait; permit-issuer serve --days-ahead {YEAR} &",
-        "sleep 3",
+        f"kill $SERVICE; wait $SERVICE; permit-issuer serve --days-ahead {YEAR} & SERVICE=$!",
+        READY,
         f"YESTERDAY=$(date -u -d '+{YEAR - 1} days' +%F)",
         "",
     ]
     for step in LATER:
         lines += curl(step)
-    lines += ["kill %1; wait; permit-issuer audit verify", "```", "", ""]
+    lines += ["kill $SERVICE; wait $SERVICE; permit-issuer audit verify", "```", "", ""]
     return "\n".join(lines)
 
 

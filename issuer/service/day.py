@@ -421,10 +421,10 @@ def served(here: Path, *, ahead: int = 0) -> Iterator[str]:
         process.wait(150)
 
 
-def main() -> int:
-    """The whole day; exit code 0 when every step ended as it should."""
+def main(place: Path = HERE) -> int:
+    """The whole day, its state in `place`; exit code 0 when every step ended as it should."""
     started = time.monotonic()
-    here = HERE.absolute()
+    here = place.absolute()
     known: dict[str, str] = {"yesterday": _day(YEAR - 1)}
     try:
         prepare(here)

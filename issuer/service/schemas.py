@@ -341,6 +341,11 @@ class PermitLine(Out):
     holder: int
     endorsed_until: date
     standing: str
+    reminded_for: date | None = Field(description="the endorsement that the holder was told of last")
+
+
+class RemindIn(In):
+    permits: list[PermitNumber] = Field(min_length=1, max_length=200)
 
 
 class PermitPage(Out):

@@ -82,7 +82,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "PERMIT_SESSION_HOURS": "a session ends after so many hours (10)",
         "PERMIT_IDLE_MINUTES": "and after so many minutes without a request (30)",
         "PERMIT_POOL_SIZE": "connections to the database for each process (10)",
-        "PERMIT_PUBLISH_SECONDS": "how often a process with the keys publishes changes of status; 0 never (60)",
+        "PERMIT_PUBLISH_SECONDS": "seconds between turns of the clockwork: changes of status to the list; 0 never (60)",
         "PERMIT_LOG_LEVEL": "debug, info, warning or error (info)",
         "PERMIT_YEARS_RULE": f"what a missed endorsement does to the years: {', '.join(YEARS_RULES)} (decree-663)",
         "PERMIT_VALIDITY_YEARS": "validity of a permit in years, 1 to 10 (5)",

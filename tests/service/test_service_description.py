@@ -54,6 +54,7 @@ def _operations(house: House) -> list[Any]:
     return [result.ok() for result in schema.get_all_operations()]
 
 
+@pytest.mark.timeout(3600 if os.environ.get("SOAK") else 300)
 def test_answers_are_as_described(house: House) -> None:
     """Generated requests, each as an operator who may call the endpoint, and as one who may not."""
     checks = [check for check in CHECKS.get_all() if check.__name__ in WANTED]

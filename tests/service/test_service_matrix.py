@@ -68,6 +68,7 @@ BODIES: dict[tuple[str, str], Request] = {
     ("POST", "/permits/{number}/replace"): Request({"reason": "damaged"}),
     ("POST", "/permits/{number}/revoke"): Request({"reason": "x"}),
     ("POST", "/permits/{number}/terminate"): Request({"ending": "death"}),
+    ("POST", "/reminders"): Request({"permits": ["{number}"]}),
     ("GET", "/cards"): Request(query={"district": "{district}"}),
     ("GET", "/stock"): Request(query={"district": "{district}"}),
     ("POST", "/stock/receive"): Request({"district": "{district}", "serials": ["bb" * 10]}),
@@ -195,6 +196,9 @@ def _send(house: House, client: Any, method: str, path: str, scene: dict[str, st
 def _filled(value: Any, scene: dict[str, str]) -> Any:
     if isinstance(value, dict):
         return {name: _filled(item, scene) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, scene) for item in value]
     if isinstance(value, str) and "{" in value:
-        return int(value.format_map(scene))
+        text = value.format_map(scene)
+        return int(text) if text.isdigit() else text
     return value

@@ -10,7 +10,7 @@ from fastapi import Path, Query, Request, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
-from ...acts import permits, persons
+from ...acts import permits, persons, upkeep
 from ...acts.permits import NewAddress
 from ...domain.calendar import endorsed, window_opens
 from ...domain.permit_life import PermitState, Standing, Suspension, standing
@@ -37,6 +37,7 @@ from ..schemas import (
     PermitPage,
     Preview,
     ReceiptOut,
+    RemindIn,
     ReplaceIn,
     RevokeIn,
     TerminateIn,
@@ -71,6 +72,12 @@ def due(call: Caller, after: After = None, limit: Limit = 50) -> Any:
         page = queries.reminders(transaction, call.actor.place, today(call), after=position, limit=limit)
         following = None if page.after is None else encode(page.after[0].isoformat(), page.after[1])
         return PermitPage(permits=[_line(row, call) for row in page.rows], next=following)
+
+
+@api.act("/reminders", by_act(Act.REMIND), "Note reminders", Reason.NO_PERMIT, response_model=ReceiptOut)
+def remind(body: RemindIn, call: Caller) -> Any:
+    """These holders were told that their endorsement is open: `reminded_for` in the list says so from now on."""
+    return call.done(upkeep.remind(call.store, call.actor, body.permits, key=call.key))
 
 
 @api.get("/permits/{number}", _READ, "A permit", Reason.NO_PERMIT, response_model=PermitOut)
@@ -423,6 +430,7 @@ def _line(found: Permit, call: Caller) -> PermitLine:
         holder=found.holder_id,
         endorsed_until=found.endorsed_until,
         standing=_standing(found, call).value,
+        reminded_for=found.reminded_for,
     )
 
 
