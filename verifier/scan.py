@@ -75,7 +75,8 @@ def _pillow() -> tuple[Any, tuple[type[Exception], ...]]:
     except ImportError as error:
         raise ReadFailed(Reason.CODE_SUPPORT_MISSING, _READING, str(error)) from error
     # What Pillow raises for a file that it cannot take: OSError is most of it, the rest comes from its parsers.
-    return Image, (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    return Image, (OSError, ValueError, SyntaxError, EOFError, MemoryError, *bombs)
 
 
 def _read(path: str, limit: int) -> bytes:
