@@ -1,0 +1,135 @@
+"""Rules in force and those that are not; the audit chain, its signatures and what happens to a changed record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from issuer.domain.roles import Role
+from issuer.service import cli
+from keys.authority import Authority
+from keys.authority_file import parse
+from keys.custody.software import ScryptCost
+from tests.service import house as houses
+from tests.service.house import START, House
+
+
+@pytest.fixture
+def keyed(url: str, tmp_path: Path) -> Iterator[House]:
+    """An office whose process has the authority's keys."""
+    home = tmp_path / "home"
+    raw = resources.files("issuer.samples").joinpath("authority.json").read_bytes()
+    Authority.create(home, parse(raw), b"opens", clock=lambda: START, cost=ScryptCost(log2_n=1))
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("opens\n")
+    with houses.opened(home, url, PERMIT_PASSPHRASE_FILE=str(passphrase)) as opened:
+        yield opened
+
+
+def _rule_set(version: str, **more: Any) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(resources.files("issuer.rules.sets").joinpath("2026-1.json").read_text("utf-8"))
+    return tree | {"version": version} | more
+
+
+def test_a_new_rule_set_is_looked_at_before_it_decides(house: House) -> None:
+    house.registered()
+    administrator = house.as_(Role.KEY_ADMINISTRATOR)
+    house.act(administrator, "/rule-sets", _rule_set("2027-1"), status=201)
+    check = administrator.get("/api/v1/rule-sets/2027-1/check").json()
+    assert check["sound"] is True
+    job = administrator.post("/api/v1/rule-sets/2027-1/effect").json()
+    house.service.jobs.close()
+    found = administrator.get(f"/api/v1/effects/{job['id']}").json()
+    assert (found["state"], found["result"]["holders"], found["result"]["affected"]["count"]) == ("done", 1, 0)
+    house.act(administrator, "/rule-sets/2027-1/activate")
+    states = {row["version"]: row["state"] for row in administrator.get("/api/v1/rule-sets").json()}
+    assert states == {"2026-1": "retired", "2027-1": "active"}
+    again = house.act(administrator, "/rule-sets/2027-1/activate", status=409)
+    assert again["code"] == "wrong-state"
+
+
+def test_all_mistakes_of_a_rule_set_are_told(house: House) -> None:
+    administrator = house.as_(Role.KEY_ADMINISTRATOR)
+    refused = house.act(administrator, "/rule-sets", {"version": "x"}, status=422)
+    assert refused["code"] == "rules-mistakes"
+    assert len(refused["errors"]) > 3
+
+
+def test_an_unsound_rule_set_is_not_activated(house: House) -> None:
+    administrator = house.as_(Role.KEY_ADMINISTRATOR)
+    tree = _rule_set("2027-2")
+    tree["services"].pop(next(iter(tree["services"])))
+    house.act(administrator, "/rule-sets", tree, status=201)
+    refused = house.act(administrator, "/rule-sets/2027-2/activate", status=422)
+    assert refused["code"] == "rules-unsound"
+
+
+def test_a_checkpoint_vouches_for_the_chain(keyed: House) -> None:
+    keyed.registered()
+    administrator, auditor = keyed.as_(Role.KEY_ADMINISTRATOR), keyed.as_(Role.AUDITOR)
+    signed = keyed.act(administrator, "/audit/checkpoints")
+    found = auditor.get("/api/v1/audit/verification").json()
+    assert found["checkpoints"] == 1
+    assert found["signed_seq"] == signed["data"]["seq"]
+    export = auditor.get("/api/v1/audit/export")
+    assert export.text.startswith("audit 1 0 ")
+    path = keyed.service.settings.home / "export"
+    path.write_bytes(export.content)
+    assert cli.main(["audit", "verify", "--home", str(keyed.service.settings.home), "--file", str(path)]) == 0
+    path.write_bytes(export.content.replace(b'"role":"registrar"', b'"role":"approver"', 1))
+    assert cli.main(["audit", "verify", "--home", str(keyed.service.settings.home), "--file", str(path)]) == 1
+
+
+def test_a_changed_record_is_found(house: House) -> None:
+    house.registered()
+    auditor = house.as_(Role.AUDITOR)
+    assert auditor.get("/api/v1/audit/verification").status_code == 200
+    with house.service.engine.begin() as connection:
+        # The database itself refuses; whoever owns it can take that away.
+        if house.service.engine.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE audit_record DISABLE TRIGGER USER"))
+        else:
+            query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_record'"
+            for name in connection.execute(text(query)).scalars().all():
+                connection.execute(text(f"DROP TRIGGER {name}"))
+        connection.execute(text("UPDATE audit_record SET actor = 'somebody else' WHERE seq = 3"))
+    broken = auditor.get("/api/v1/audit/verification")
+    assert (broken.status_code, broken.json()["code"], broken.json()["facts"]["seq"]) == (409, "chain-broken", 3)
+
+
+def test_audit_records_name_nobody(house: House) -> None:
+    house.accepted()
+    auditor = house.as_(Role.AUDITOR)
+    page = auditor.get("/api/v1/audit", params={"limit": 500}).text
+    for personal in ("Native", "CHEN", "WANG", "书香里", "1991-04-17"):
+        assert personal not in page
+
+
+def test_an_auditor_of_a_district_sees_its_acts(house: House) -> None:
+    house.registered(1, "community")
+    house.registered(2, "other")
+    paths = {row["place"] for row in house.as_(Role.AUDITOR, "county").get("/api/v1/audit").json()["records"]}
+    community = f"/{house.places['city']}/{house.places['county']}/"
+    assert paths
+    assert all(path.startswith(community) for path in paths)
+
+
+def test_a_process_without_keys_says_so(house: House) -> None:
+    administrator = house.as_(Role.KEY_ADMINISTRATOR)
+    for path in ("/audit/checkpoints", "/status-list"):
+        refused = house.act(administrator, path, status=503)
+        assert refused["code"] == "keys-unusable"
+    assert administrator.get("/api/v1/keys").json()["usable"] is False
+
+
+def test_keys_are_listed_without_their_secrets(keyed: House) -> None:
+    found = keyed.as_(Role.KEY_ADMINISTRATOR).get("/api/v1/keys").json()
+    assert found["usable"] is True
+    assert {"csca", "document-signer", "entitlement-signer"} <= {key["purpose"] for key in found["keys"]}
+    assert set(found["keys"][0]) == {"name", "purpose", "state", "active_until", "signatures", "cap"}
