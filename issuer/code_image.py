@@ -1,7 +1,7 @@
 """A printed code as a picture for the card printer, or as its text. The one symbol size, at its print size.
 
 24.7 mm with the quiet zone: 65 modules and 4 on each side, 4 dots of 300 dpi each. Segno writes PNG and SVG by itself,
-refuses what does not fit the version, and draws in the mode it is told; `qrcode` needs Pillow, and is no faster.
+refuses what does not fit the version, and draws in the mode it is told; `qrcode` is as fast and needs Pillow.
 """
 
 from __future__ import annotations

@@ -52,7 +52,23 @@ def picture(raw: bytes) -> tuple[str, ...]:
             grey = opened.convert("L")
     except failures as error:
         raise ReadFailed(Reason.CODE_UNREADABLE, _READING, str(error)) from error
-    return pixels(grey)
+    return search(grey)
+
+
+def search(grey: Any) -> tuple[str, ...]:
+    """The texts of the QR codes in a grey Pillow image: as it is; and when that has none, with its contrast stretched,
+    smoothed against noise and scratches, or at twice the size. Raises ReadFailed(CODE_SUPPORT_MISSING).
+    """
+    from PIL import ImageFilter, ImageOps
+
+    if found := pixels(grey):
+        return found
+    stretched = ImageOps.autocontrast(grey, cutoff=2)
+    if found := pixels(stretched) or pixels(stretched.filter(ImageFilter.GaussianBlur(1))):
+        return found
+    if grey.width * grey.height * 4 > MAX_PIXELS:
+        return ()
+    return pixels(stretched.resize((grey.width * 2, grey.height * 2)))
 
 
 def pixels(grey: Any) -> tuple[str, ...]:

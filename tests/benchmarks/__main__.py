@@ -12,6 +12,7 @@ TITLES = {
     "startup": "Cold start of the verifier",
     "custody": "Signatures a second by custody",
     "status": "Status lists",
+    "printed": "Printed code: decode rates, image to verdict",
 }
 
 
