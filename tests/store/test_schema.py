@@ -15,6 +15,7 @@ from issuer.store import migrate, queries
 from issuer.store.engine import READ_ONLY, open_engine
 from issuer.store.migrate import SchemaOutdated
 from issuer.store.unit import Store
+from tests import postgres
 from tests.store.office import SECRET, Office, serial
 
 
@@ -205,3 +206,8 @@ def test_an_act_asks_a_handful_of_questions(office: Office) -> None:
         event.remove(office.store.engine, "before_cursor_execute", note)
         counts.append(len([statement for statement in statements if "SAVEPOINT" not in statement]))
     assert counts[0] == counts[1] <= 20
+
+
+def test_without_postgresql_the_line_to_install_it_is_told() -> None:
+    with pytest.raises(postgres.PostgresMissing, match=postgres.INSTALL):
+        postgres._program("no-such-program")
