@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from .service import day
+
 HERE = Path("build/demo")
 SAMPLES = Path(__file__).parent / "samples"
 CAN = "123456"
@@ -70,6 +72,9 @@ def main() -> int:
         if code != expected:
             print(f"demo: {command[0]} ended with {code} in place of {expected}", file=sys.stderr)
             return 1
+    print("\n── A day of the issuing service, over its API 签发服务的一天", flush=True)
+    if code := day.main():
+        return code
     print(
         f"\nDone in {time.monotonic() - started:.1f} s. State is in {HERE}; run the commands above again as you like."
     )
