@@ -30,8 +30,8 @@ from .custody.software import ScryptCost
 from .errors import DecodeError
 from .files import PRIVATE, read_regular, sync_directory, write_new
 from .founding import FOLDERS, move_into_place, require_free
-from .published_copy import RESTORED, CaughtUp, PublishedCopy
-from .registry import FILE_NAME, Actor
+from .published_copy import CaughtUp, PublishedCopy
+from .registry import FILE_NAME, RESTORED, Actor
 
 _MAGIC = b"RPBK1"
 _HEADER = len(_MAGIC) + 3 + 16

@@ -127,7 +127,10 @@ class ChainValidator:
                 first = first or error
             else:
                 return
-        raise first or ChainError("no trusted CSCA issued this certificate", reason=ChainReason.UNKNOWN_ISSUER)
+        try:
+            raise first or ChainError("no trusted CSCA issued this certificate", reason=ChainReason.UNKNOWN_ISSUER)
+        finally:
+            del first  # it holds this frame, and all above: whoever asked would live until the garbage collector comes
 
     def newest_crl(self) -> datetime | None:
         """thisUpdate of the newest CRL that a trusted CSCA signed: the age of what we know about signers."""

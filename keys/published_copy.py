@@ -25,13 +25,10 @@ from .errors import DecodeError
 from .files import PUBLIC, read_regular, replace
 from .lifecycle import RULES, KeyEvent, KeyState
 from .parsed_certificate import ParsedCertificate, ParsedCrl, is_signed_by, read_certificate, read_crl
-from .registry import Actor
+from .registry import RESTORED, Actor
 from .spki import MAX_CERTIFICATE, certificate_spki, key_id
 from .status_list import StatusList, StatusListError, StatusListReason
 from .trust import MAX_CRL, status_file_name
-
-RESTORED = "restored"
-"""High-water mark: when a backup was put in the place of the registry. Signatures made since it are not counted."""
 
 _PLACES = ("", "targets", "current/targets")
 _NAME = re.compile(r"(?:[0-9a-f]{64}\.)?([A-Za-z0-9_-]+\.[a-z]+)")
@@ -97,6 +94,8 @@ def catch_up(authority: Authority, copies: Sequence[PublishedCopy], *, now: date
             _take_crl(authority, raw, crl, authorities)
     statuses = sum(_take_statuses(authority, copy, authorities) for copy in copies)
     done = CaughtUp(revocations=len(authority.registry.revocations()) - before, statuses=statuses, keys=tuple(keys))
+    if done.revocations or done.statuses or done.keys:
+        authority.registry.raise_high_water(RESTORED, int(now.timestamp()))
     authority.registry.note(
         "caught-up",
         at=now,

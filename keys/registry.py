@@ -14,7 +14,6 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -25,79 +24,27 @@ from .authority_errors import AuthorityError, AuthorityReason
 from .authority_file import AuthoritySettings
 from .errors import DecodeError
 from .home_lock import locked
-from .lifecycle import RULES, KeyEvent, KeyState, require_signing
+from .lifecycle import RULES, KeyEvent, KeyState
+from .registry_records import Actor, Event, Intent, KeyRecord, key_name, require_may_sign
 
-__all__ = ["AuthorityError", "AuthorityReason", "KeyRecord", "Registry", "load", "locked"]
+__all__ = [
+    "Actor",
+    "AuthorityError",
+    "AuthorityReason",
+    "Event",
+    "Intent",
+    "KeyRecord",
+    "Registry",
+    "key_name",
+    "load",
+    "locked",
+    "require_may_sign",
+]
 
 FILE_NAME = "registry.db"
+RESTORED = "restored"
+"""High-water mark: when this registry was put in the place of a newer one. What was done in between is not in it."""
 ACTORS_MAX = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who does something, and who watches. Names of people, as they sign the minutes."""
-
-    operator: str = ""
-    witness: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRecord:
-    """A key of the authority. Moments are UTC in whole seconds; None for what has not come about."""
-
-    purpose: Purpose
-    generation: int
-    kid: bytes
-    """8 bytes; of a card master key, the start of SHA-256 over the keys that it gives to serial number 0."""
-    state: KeyState
-    uri: str
-    certificate: str
-    """File within `trust/`; empty without one."""
-    serial: str
-    """Of the certificate, in hex."""
-    generated_at: datetime
-    staged_at: datetime | None
-    activated_at: datetime | None
-    retired_at: datetime | None
-    destroyed_at: datetime | None
-    compromised_at: datetime | None
-    """Since when it is not to be believed: no later than when that was noticed."""
-    active_from: datetime | None
-    active_until: datetime | None
-    """The private-key usage period."""
-    expires_at: datetime | None
-    """End of the certificate: until then, what the key signed can be checked."""
-    cap: int | None
-    signatures: int
-
-    @property
-    def name(self) -> str:
-        """What people and commands call it, such as DS-3."""
-        return key_name(self.purpose, self.generation)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """One line of the history."""
-
-    number: int
-    at: datetime
-    key: str
-    """Name of the key, or empty."""
-    kind: str
-    actor: Actor
-    detail: Mapping[str, Any]
-    digest: bytes
-    """SHA-256 over this event and the digest of the one before it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intent:
-    """A command that was begun and not yet finished, with everything it needs to be finished as it was meant."""
-
-    number: int
-    command: str
-    arguments: Mapping[str, Any]
 
 
 _MOMENTS = (
@@ -392,32 +339,12 @@ def load(home: str) -> Registry:
         raise AuthorityError(f"{path} is no file", reason=AuthorityReason.DAMAGED, detail=path)
     registry = Registry(path)
     try:
-        if hasattr(registry, "settings") and any(key.purpose is Purpose.CSCA for key in registry.keys):
-            return registry
-        error: Exception = DecodeError("no CSCA", path="keys")
-    except (sqlite3.DatabaseError, ValueError) as unreadable:
-        error = unreadable
-    registry.close()
-    raise AuthorityError(f"{path}: {error}", reason=AuthorityReason.DAMAGED, detail=path) from error
-
-
-def key_name(purpose: Purpose, generation: int) -> str:
-    """What people call a key."""
-    return f"{RULES[purpose].label}-{generation}"
-
-
-def require_may_sign(key: KeyRecord, *, now: datetime, count: int = 1) -> None:
-    """Whether a key may make `count` more signatures now; `AuthorityError` that says why not."""
-    require_signing(
-        key.state,
-        key.purpose,
-        now=now,
-        active_from=key.active_from,
-        active_until=key.active_until,
-        signatures=key.signatures,
-        cap=key.cap,
-        wanted=count,
-    )
+        if not hasattr(registry, "settings") or not any(key.purpose is Purpose.CSCA for key in registry.keys):
+            raise DecodeError("no CSCA", path="keys")
+    except (sqlite3.DatabaseError, ValueError, DecodeError) as error:
+        registry.close()
+        raise AuthorityError(f"{path}: {error}", reason=AuthorityReason.DAMAGED, detail=path) from error
+    return registry
 
 
 def _record(row: tuple[Any, ...]) -> KeyRecord:

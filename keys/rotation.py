@@ -9,6 +9,7 @@ intent says.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from .algorithms import Purpose
 from .authority import CARD_KEY_VERSION, LOCK_WAIT, MAX_CARD_KEY_VERSION, Authority
 from .custody import CustodyError, CustodyReason
 from .lifecycle import RULES, Facts, KeyEvent, KeyState
-from .registry import Actor, AuthorityError, AuthorityReason, Intent, KeyRecord, key_name
+from .registry import RESTORED, Actor, AuthorityError, AuthorityReason, Intent, KeyRecord, key_name
 from .rotation_steps import Steps
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -241,6 +242,9 @@ class Rotation:
     def _plan_stage(self, purpose: Purpose, begin: datetime, override: str) -> dict[str, Any]:
         known = [key.generation for key in self.registry.keys if key.purpose is purpose]
         generation = max(known, default=0) + 1
+        if purpose is Purpose.CARD_MASTER_KEY and self._restored_since(purpose):
+            # Cards may carry keys of a version that this registry has forgotten: no other key may have its number.
+            generation += 1
         suffix = ".key" if purpose is Purpose.CARD_MASTER_KEY else ".p8"
         name = "card-master" if purpose is Purpose.CARD_MASTER_KEY else purpose.value
         uri = self._settings.key_uri(f"{name}-{generation}", suffix)
@@ -254,7 +258,7 @@ class Rotation:
             csca = self.registry.active(Purpose.CSCA)
             registry.require_may_sign(csca, now=self._now())
             issuer_expires = csca.expires_at
-        self._require_free(purpose, uri)
+        self._require_free(purpose, uri, key_name(purpose, generation))
         now = self._now()
         made = certification.dates(
             purpose, self._settings, issued=now, active_from=begin, issuer_expires=issuer_expires
@@ -285,8 +289,17 @@ class Rotation:
             return False
         return True
 
-    def _require_free(self, purpose: Purpose, uri: str) -> None:
+    def _restored_since(self, purpose: Purpose) -> bool:
+        """Whether the registry comes from a backup that is younger than its newest key of a purpose."""
+        made = [key.generated_at for key in self.registry.keys if key.purpose is purpose]
+        return bool(made) and int(max(made).timestamp()) <= self.registry.high_water(RESTORED)
+
+    def _require_free(self, purpose: Purpose, uri: str, name: str) -> None:
         """A key that lies where the next one belongs was not made by us: it must not become ours."""
+        folder = RULES[purpose].folder
+        path = os.path.join(self._authority.trust_dir, folder, f"{name}.der")
+        if folder and os.path.lexists(path):
+            raise AuthorityError(f"{path} exists", reason=AuthorityReason.ROLLED_BACK, detail=self.registry.path)
         try:
             if purpose is Purpose.CARD_MASTER_KEY:
                 self._authority.custody.card_master_key(uri)

@@ -14,8 +14,7 @@ from . import lifecycle
 from .algorithms import Purpose
 from .authority import Authority
 from .lifecycle import RULES, KeyState
-from .published_copy import RESTORED
-from .registry import KeyRecord
+from .registry import RESTORED, KeyRecord
 from .rotation import EVER, stage_due
 
 GRACE = timedelta(days=30)

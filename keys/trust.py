@@ -174,7 +174,10 @@ class TrustStore:
             else:
                 return TrustedSigner(kid=kid, certificate=certificate, public_key=_ec_key(certificate))
         assert failure is not None
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # as in `chain`: an exception must not keep its own frame alive
 
     def validate(
         self,

@@ -17,6 +17,7 @@ from keys.authority_errors import AuthorityReason
 from keys.backup import BackupReason
 from keys.custody import CardKeys
 from keys.lifecycle import KeyState
+from keys.rotation import Rotation
 from keys.status_list import Status
 from keys.timeline import TaskKind, tasks
 from keys.trust import status_file_name
@@ -237,6 +238,17 @@ def test_signatures_since_the_backup_are_not_counted_so_a_fresh_key_is_asked_for
         for task in tasks(authority, home.now)
         if task.kind is TaskKind.RECOUNT
     )
+
+
+def test_no_version_of_card_keys_is_given_to_two_keys(home: Home) -> None:
+    """Cards that got version 31 after the backup must not be met with another key of that number: they would lock."""
+    path = save(home)
+    home.days(1).rotation().replace("CMK-1")
+    assert home.open().card_key_version == 0x31
+    restored = bring(home, path, home.open().trust_dir)
+    Rotation(restored, TWO).replace("CMK-1")
+    assert restored.card_key_version == 0x32
+    assert restored.card_key_versions == (0x30, 0x32)
 
 
 def test_the_store_of_statuses_catches_up_too(home: Home) -> None:

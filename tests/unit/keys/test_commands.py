@@ -20,28 +20,8 @@ from keys.messages import LANGUAGES, message
 from tests.key_home import DAY, NOW, PASSPHRASE, Home
 
 NAMES = [
-    "detail",
-    "key",
-    "event",
-    "purpose",
-    "moment",
-    "begin",
-    "until",
-    "path",
-    "files",
-    "size",
-    "fingerprint",
-    "made",
-    "home",
-    "revocations",
-    "statuses",
-    "keys",
-    "text",
-    "cose",
-    "title",
-    "name",
-    "known",
-    "begun",
+    *("detail", "key", "event", "purpose", "moment", "begin", "until", "path", "files", "size", "fingerprint", "made"),
+    *("home", "revocations", "statuses", "keys", "text", "cose", "title", "name", "known", "begun"),
 ]
 PEOPLE = ("--operator", "Li Wei", "--witness", "Wang Fang")
 

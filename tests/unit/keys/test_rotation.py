@@ -421,7 +421,8 @@ def test_a_certificate_that_was_put_there_is_not_taken(home: Home) -> None:
     (Path(home.open().trust_dir) / "signers" / "DS-2.der").write_bytes(
         (Path(home.open().trust_dir) / "signers" / "DS-1.der").read_bytes()
     )
-    assert reason_of(lambda: home.rotation().rotate(Purpose.DOCUMENT_SIGNER)) is AuthorityReason.DAMAGED
+    assert reason_of(lambda: home.rotation().rotate(Purpose.DOCUMENT_SIGNER)) is AuthorityReason.ROLLED_BACK
+    assert home.open().registry.open_intent() is None
 
 
 def test_versions_of_card_keys_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
