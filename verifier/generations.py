@@ -10,7 +10,6 @@ one is kept, for a check that is under way.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -107,6 +106,8 @@ def _numbers(generations: str) -> list[int]:
 @contextmanager
 def _locked(store: str) -> Iterator[None]:
     """The system drops the lock with the process: a killed run locks nobody out."""
+    import fcntl  # not at start-up
+
     created = not os.path.isdir(store)
     os.makedirs(store, exist_ok=True)
     descriptor = os.open(store, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -38,6 +37,8 @@ class SyncRecord:
 
 def encode(record: SyncRecord) -> bytes:
     """JSON in UTF-8, for people to read too."""
+    import json  # not at start-up
+
     members: dict[str, object] = {"format": _FORMAT}
     for field in fields(SyncRecord):
         value = getattr(record, field.name)
@@ -47,6 +48,8 @@ def encode(record: SyncRecord) -> bytes:
 
 def decode(raw: bytes) -> SyncRecord:
     """Read a record; `DecodeError` otherwise."""
+    import json
+
     try:
         members = json.loads(raw)
         if not isinstance(members, dict) or members.pop("format") != _FORMAT:
