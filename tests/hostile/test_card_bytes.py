@@ -31,6 +31,9 @@ from verifier.verdict import ExitCode, Outcome
 SOAK = "SOAK" in os.environ
 PARTS = 4  # of the long files, for the processes that run the tests
 
+# Thousands of checks: without tracing they take half the time, and other tests go along the same lines.
+pytestmark = [pytest.mark.timeout(3600 if SOAK else 300), pytest.mark.no_cover]
+
 PERMIT_SIGNER = {
     Reason.SIGNER_UNTRUSTED,
     Reason.SIGNER_NOT_IN_PERIOD,
@@ -102,7 +105,6 @@ def test_the_card_as_it_was_issued_is_accepted() -> None:
         assert counter(name).check(issued().power_up()).code is ExitCode.ACCEPTED
 
 
-@pytest.mark.timeout(3600 if SOAK else 300)
 @pytest.mark.filterwarnings("ignore:Attribute's length must be:UserWarning")  # pyca, of a country code cut short
 @pytest.mark.parametrize(("name", "part"), [pair for name in EXPECTED for pair in parts(name)])
 def test_no_byte_on_the_card_can_change(name: str, part: int) -> None:
@@ -150,7 +152,6 @@ def sample() -> list[int]:
     return [*range(size)] if SOAK else [*range(96), *range(96, size - 4, 311), *range(size - 4, size)]
 
 
-@pytest.mark.timeout(3600 if SOAK else 300)
 @pytest.mark.parametrize("identity", [False, True], ids=["portrait", "identity"])
 def test_no_byte_of_the_portrait_on_the_card_can_change(identity: bool) -> None:
     desk = CounterDesk(issued().trust, portrait=not identity, identity=identity)

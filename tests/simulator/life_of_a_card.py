@@ -31,7 +31,7 @@ from card_profiles.softcard.connection import Tear
 from card_profiles.softcard.image import CardState, MemoryImage
 from issuer import command_line, endorse, void
 from issuer.endorse import Endorsed, Standing
-from issuer.journal import CardRecord
+from issuer.journal import CardRecord, EventKind
 from issuer.journal import CardState as Where
 from issuer.writer import CardWriter
 from keys.trust import TrustStore
@@ -210,13 +210,17 @@ def assert_accounted(world: World, drawer: Mapping[bytes, tuple[MemoryImage, Car
 
 
 def assert_nothing_open(world: World, serial: bytes, state: Where) -> CardRecord:
-    """The journal has the card in `state`, and no intent is left. Returns its row."""
+    """The journal has the card in `state`, its history says once how it came there, no intent is left. The row."""
     with world.desk() as desk:
         card = desk.journal.card(serial)
         assert card is not None
         assert card.state is state
         assert not card.revocation_due
         assert desk.journal.open_intents() == ()
+        kinds = [event.kind for event in desk.journal.events(serial)]
+        assert kinds.count(EventKind.BOUND) == bool(card.permit_number)
+        assert kinds.count(EventKind.ACTIVATED) == 1 or state is not Where.ACTIVATED
+        assert kinds.count(EventKind.VOIDED) == (state is Where.VOID)
         return card
 
 

@@ -43,7 +43,7 @@ PARTS = 4
 EVERY = 1 if SOAK else 9  # of the commands to the card; of the journal always every statement
 LEAST_WRITES = {"issue": 15, "endorse": 8, "void": 8}
 
-pytestmark = pytest.mark.timeout(3600 if SOAK else 300)
+pytestmark = [pytest.mark.timeout(3600 if SOAK else 300), pytest.mark.no_cover]
 
 
 @dataclass

