@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -12,7 +14,7 @@ from card_profiles.entitlements import catalogue
 from issuer.rules import phrases, rule_set, texts
 from issuer.rules.assessment import Cure
 from issuer.rules.evaluate import evaluate
-from issuer.rules.facts import FACTS, Kind
+from issuer.rules.facts import FACTS, Kind, from_record
 from issuer.rules.faults import Fault
 from issuer.rules.lint import Flaw
 from issuer.texts import Language
@@ -57,3 +59,12 @@ def test_a_clerk_can_read_the_shortfall_aloud() -> None:
         assert part in english[0]
     for part in ("E02", "积分入学", "还差6个月", "2027年5月1日", "居住登记证明"):
         assert part in chinese[0]
+
+
+def test_the_page_names_every_fact_and_quotes_what_is_said() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "RULES.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in NAMES)
+    facts = page.partition("`holder.json`")[2].partition("```json\n")[2].partition("```")[0]
+    refusal = evaluate(rule_set.load("2026-1"), from_record(json.loads(facts)), TODAY).refusals["E02"]
+    for lang in Language:
+        assert f"> {texts.refusal_lines('E02', refusal, KNOWN, lang)[0]}\n" in page
