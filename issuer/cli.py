@@ -66,6 +66,10 @@ def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] 
         from .service import cli as service  # the desk's commands start without database and framework
 
         return service.main(given)
+    if given and given[0] == "rules":
+        from .rules import cli as rules
+
+        return rules.main(given)
     options = command_line.parser(
         (__doc__ or "").partition("\n\n")[2],
         {"issue": _issue, "code": _code, "endorse": _endorse, "void": _void, "journal": _journal, "plan": _plan},

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from card_profiles.entitlements.catalogue import ServiceStatus
 from ..assemble import civil_date
 from ..errors import ExitCode
 from ..terminal import Terminal
-from ..texts import say
+from ..texts import Language, language, say
 from . import assessment, facts, parser, rule_set, texts
 from . import effect as effects
 from .evaluate import evaluate
@@ -241,3 +242,13 @@ _COMMANDS: dict[str, tuple[_Command, str]] = {
     "effect": (effect, "what a new version changes over all holders 新版影响"),
     "lint": (lint, "look for mistakes in a rule set 检查规则"),
 }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`permit-issuer rules …` by itself: it needs neither card nor database. `--lang` may stand anywhere."""
+    tongue = argparse.ArgumentParser(add_help=False)
+    tongue.add_argument("--lang", choices=[one.value for one in Language], help="else LANG decides 语言")
+    chosen_language, rest = tongue.parse_known_args(arguments)
+    top = argparse.ArgumentParser(prog="permit-issuer", parents=[tongue])
+    mount(top.add_subparsers(required=True, metavar="COMMAND"))
+    return run(top.parse_args(rest), Terminal(language(chosen_language.lang, os.environ), sys.stdout, sys.stderr))

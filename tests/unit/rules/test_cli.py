@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from issuer.cli import main
 from issuer.errors import ExitCode
 from issuer.rules import cli
 from issuer.terminal import Terminal
@@ -123,3 +124,9 @@ def test_a_wrong_line_of_holders_is_named(tmp_path: Path, line: str, capsys: pyt
     path.write_text('{"id": "A", "facts": {}}\n' + line + "\n")
     assert run("effect", "--new", "2026-1", "--holders", str(path))[0] is ExitCode.REFUSED
     assert f"{path}:2" in capsys.readouterr().err
+
+
+def test_it_is_a_command_of_permit_issuer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rules", "show", "--lang", "zh"]) == ExitCode.DONE
+    assert "办理条件" in capsys.readouterr().out
+    assert main(["rules", "lint", "--lang", "en"]) == ExitCode.DONE

@@ -2,14 +2,14 @@
 
 Processor time, one core.
 
-python -m tests.benchmarks.rules [HOLDERS]
+python -m tests.benchmarks rules; HOLDERS in the environment for more of them
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -62,7 +62,8 @@ def seconds(work: Iterable[Any]) -> float:
     return process_time() - start
 
 
-def main(count: int) -> None:
+def main() -> None:
+    count = int(os.environ.get("HOLDERS", HOLDERS))
     start = process_time()
     current = rule_set.load("2026-1")
     print(f"load and compile a rule set: {(process_time() - start) * 1000:.1f} ms")
@@ -94,7 +95,3 @@ def main(count: int) -> None:
 
 def _rate(each: float) -> str:
     return f"{each * 1e6:.2f} us a holder, {1 / each:,.0f}/s"
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else HOLDERS)
