@@ -34,6 +34,8 @@ class Say(StrEnum):
     MINUTES = "minutes"
     MINUTES_GOOD = "minutes_good"
     CEREMONIES = "ceremonies"
+    ROOT_RENEWED = "root_renewed"
+    ROOT_LACKS = "root_lacks"
     BAD_SETTING = "bad_setting"
     BAD_DATE = "bad_date"
     NO_PURPOSE = "no_purpose"
@@ -84,6 +86,16 @@ _SAY: Mapping[Say, tuple[str, str]] = {
     ),
     Say.MINUTES: ("纪要：{text}\n签名：{cose}", "Minutes: {text}\nSigned: {cose}"),
     Say.MINUTES_GOOD: ("纪要签名有效：{title}，{begun}。", "The minutes are genuine: {title}, {begun}."),
+    Say.ROOT_RENEWED: (
+        "根元数据第 {version} 版有效至 {until}。请运行 permit-keys publish，使柜台获知。",
+        "Root {version} is valid until {until}. Run permit-keys publish, so that counters learn of it.",
+    ),
+    Say.ROOT_LACKS: (
+        "根元数据第 {version} 版尚缺 {lacking} 个签名。请将 publication/{draft} 交给下一位根密钥持有人，"
+        "并在其机器上运行同一命令。",
+        "Root {version} lacks {lacking} signatures. Carry publication/{draft} to the next holder of a root key, and "
+        "run the same command there.",
+    ),
     Say.CEREMONIES: ("没有脚本 {name}。现有：{known}。", "There is no script {name}. These are here: {known}."),
     Say.BAD_SETTING: ("--set 的格式是 名称=值：{text}", "--set takes NAME=VALUE: {text}"),
     Say.BAD_DATE: (

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from . import lifecycle
+from . import lifecycle, root_renewal
 from .algorithms import Purpose
 from .authority import Authority
 from .lifecycle import RULES, KeyState
 from .registry import RESTORED, KeyRecord
 from .rotation import EVER, stage_due
 
+ROOT_AHEAD = timedelta(days=60)
+"""How long before its end the publication's root is renewed: its holders have to be called together."""
 GRACE = timedelta(days=30)
 """How long the private key of a retired signer may lie about before its erasure is overdue."""
 
@@ -32,6 +34,8 @@ class TaskKind(StrEnum):
     RECOUNT = "recount"
     """A backup was restored, and signatures made since are not counted: a fresh key is."""
     DESTROY = "destroy"
+    RENEW_ROOT = "renew_root"
+    """The root of the publication runs out."""
     SIGN_CRL = "sign_crl"
     SIGN_STATUS = "sign_status"
     FINISH_CRL = "finish_crl"
@@ -64,6 +68,7 @@ def tasks(authority: Authority, now: datetime) -> tuple[Task, ...]:
         *_leftovers(authority, now),
         *_uncounted(authority),
         *_lists(authority, now),
+        *_publication(authority),
     ]
     return tuple(sorted(found, key=lambda task: (not task.is_overdue(now), task.due, task.subjects)))
 
@@ -168,6 +173,18 @@ def _lists(authority: Authority, now: datetime) -> Iterable[Task]:
     if lists.has_statuses():
         statuses = lists.statuses()
         yield _renewal(TaskKind.SIGN_STATUS, statuses.uri, statuses.iat, statuses.exp)
+
+
+def _publication(authority: Authority) -> Iterable[Task]:
+    end = root_renewal.expiry(authority.home)
+    if end is not None:
+        yield Task(
+            kind=TaskKind.RENEW_ROOT,
+            subjects=("root",),
+            due=end - ROOT_AHEAD,
+            overdue=end - ROOT_AHEAD / 4,
+            command="permit-keys renew-root",
+        )
 
 
 def _renewal(kind: TaskKind, subject: str, begin: datetime, end: datetime) -> Task:

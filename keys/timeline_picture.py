@@ -43,6 +43,7 @@ TASKS: Mapping[TaskKind, tuple[str, str]] = {
     TaskKind.REPLACE: ("立即换用新密钥", "replace at once"),
     TaskKind.RECOUNT: ("恢复后换用新密钥", "replace after a restore"),
     TaskKind.DESTROY: ("销毁私钥", "destroy"),
+    TaskKind.RENEW_ROOT: ("更新发布的根元数据", "renew the root"),
     TaskKind.SIGN_CRL: ("重签吊销列表", "sign the CRL"),
     TaskKind.SIGN_STATUS: ("重签状态列表", "sign the status list"),
     TaskKind.FINISH_CRL: ("吊销列表不完整", "complete the CRL"),

@@ -127,7 +127,9 @@ def _tell(terminal: Terminal, done: Iterable[Done]) -> int:
     changed = False
     for one in done:
         what = Say.ALREADY if one.already else Say.RESUMED if one.resumed else Say.DONE
-        terminal.tell(what, key=one.key.name, event=event_name(one.event, terminal.language))
+        unpublished = one.event is KeyEvent.STAGE and not one.key.certificate
+        event = KeyEvent.GENERATE if unpublished else one.event
+        terminal.tell(what, key=one.key.name, event=event_name(event, terminal.language))
         changed |= not one.already and one.event in _PUBLISHED and one.key.purpose is not Purpose.CARD_MASTER_KEY
         if one.event is KeyEvent.STAGE and one.key.active_from and one.key.active_until:
             begin, until = one.key.active_from.strftime(MINUTE), one.key.active_until.strftime(MINUTE)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+from ..command_texts import Say
 from ..publication import command
-from ..publication.errors import PublicationError
-from .common import Refused, Terminal
+from ..publication.errors import PublicationError, PublicationReason
+from .common import MINUTE, Refused, Terminal
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
@@ -15,7 +16,27 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[a
     setting_up, publishing = command.add(commands)
     setting_up.set_defaults(command=lambda terminal: _run(terminal, command.set_up))
     publishing.set_defaults(command=lambda terminal: _run(terminal, command.publish))
-    return [setting_up, publishing]
+    renewing = commands.add_parser("renew-root", help="sign the next root of the publication with the keys at hand")
+    renewing.set_defaults(command=_renew)
+    return [setting_up, publishing, renewing]
+
+
+def _renew(terminal: Terminal) -> int:
+    from .. import root_renewal
+
+    authority = terminal.open()
+    try:
+        done = root_renewal.renew(authority.home, authority.custody, now=terminal.clock())
+    except PublicationError as error:
+        raise Refused(command.explain(error, terminal.language)) from error
+    except ImportError as error:
+        missing = PublicationError(str(error), reason=PublicationReason.NOT_INSTALLED)
+        raise Refused(command.explain(missing, terminal.language)) from error
+    if done.lacking:
+        terminal.tell(Say.ROOT_LACKS, version=done.version, lacking=done.lacking, draft=root_renewal.DRAFT)
+    else:
+        terminal.tell(Say.ROOT_RENEWED, version=done.version, until=done.expires.strftime(MINUTE))
+    return 0
 
 
 def _run(terminal: Terminal, act: Callable[..., None]) -> int:

@@ -22,6 +22,7 @@ from tests.key_home import DAY, NOW, PASSPHRASE, Home
 NAMES = [
     *("detail", "key", "event", "purpose", "moment", "begin", "until", "path", "files", "size", "fingerprint", "made"),
     *("home", "revocations", "statuses", "keys", "text", "cose", "title", "name", "known", "begun"),
+    *("version", "lacking", "draft"),
 ]
 PEOPLE = ("--operator", "Li Wei", "--witness", "Wang Fang")
 
