@@ -162,6 +162,12 @@ def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], 
 
         return checked
 
+    def version() -> int:
+        try:
+            return authority.card_key_version
+        except _authority_error() as error:
+            raise Refused(Refusal.KEYS_EXPIRED, purpose=Purpose.CARD_MASTER_KEY, error=error) from error
+
     def trust() -> TrustStore:
         try:
             return TrustStore.load(authority.trust_dir)
@@ -175,8 +181,8 @@ def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], 
             raise Refused(Refusal.TRUST_UNUSABLE, error=error) from error
 
     @cache
-    def diversify(serial: bytes) -> CardKeys:
-        return authority.card_master_key.diversify(serial)
+    def diversify(serial: bytes, version: int) -> CardKeys:
+        return authority.card_keys(serial, version)
 
     return Desk(
         journal=journal,
@@ -188,6 +194,8 @@ def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], 
             # Each opening of a key file stretches the passphrase anew, and a card needs its keys five times.
             transport=cache(lambda: authority.transport_keys),
             diversify=diversify,
+            version=version,
+            versions=lambda: authority.card_key_versions,
             parameters=profile.scp03,
         ),
         trust=trust,

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from card_profiles.model import CardProfile, LifeCycle
 
+from .card_keys import is_authority_version
 from .errors import Refusal
 from .journal import CardRecord, CardState
 
@@ -60,7 +61,7 @@ def decide(card: CardView, known: CardRecord | None, permit_number: str, profile
     Whether the permit has another live card is the journal's own check, in the transaction that binds.
     """
     transport = card.key_version == profile.scp03.transport_key_version
-    own = card.key_version == profile.scp03.authority_key_version
+    own = is_authority_version(card.key_version, profile.scp03)
     if known is None:
         return _unknown(card, transport=transport, own=own)
     if known.state is CardState.VOID:
