@@ -6,12 +6,13 @@ no writer could, and puts it before a counter.
 
 from __future__ import annotations
 
+import atexit
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from shutil import copytree
+from shutil import copytree, rmtree
 from tempfile import mkdtemp
 from time import perf_counter
 
@@ -79,6 +80,13 @@ def place(name: str) -> tuple[str, int]:
     raise KeyError(name)
 
 
+def kept_directory() -> Path:
+    """A directory for as long as the process lives."""
+    path = Path(mkdtemp(prefix="permit-tests-"))
+    atexit.register(rmtree, path, ignore_errors=True)
+    return path
+
+
 @cache
 def issued(sample: str = FIRST) -> RealCard:
     """The card of a sample applicant. The authority is one and the same for all of them."""
@@ -96,7 +104,7 @@ def issued(sample: str = FIRST) -> RealCard:
 
 @cache
 def _authority() -> tuple[Path, Path]:
-    directory = Path(mkdtemp(prefix="real-card-"))
+    directory = kept_directory()
     passphrase = directory / "passphrase"
     passphrase.write_bytes(PASSPHRASE)
     return authority_home(directory), passphrase
@@ -105,7 +113,7 @@ def _authority() -> tuple[Path, Path]:
 @cache
 def trust_without_the_signer() -> Path:
     """What a counter has that never heard of the entitlement signer: it must take its certificate from the card."""
-    target = Path(mkdtemp(prefix="real-card-")) / "trust"
+    target = kept_directory() / "trust"
     copytree(issued().trust, target)
     (known,) = [path for path in target.rglob("*.der") if path.read_bytes() == issued().content("EF.SignerCert")]
     known.unlink()

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from io import BytesIO
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import cbor2
@@ -50,7 +48,7 @@ from tests.factory import (
     sign_sod,
     write_files,
 )
-from tests.hostile.real_card import CounterDesk, Told, place
+from tests.hostile.real_card import CounterDesk, Told, kept_directory, place
 from verifier.reason import Reason
 from verifier.verdict import ExitCode, Outcome
 
@@ -463,7 +461,7 @@ def counter(
         crl=CITY.crl(CITY.entitlement_signer) if revoked else None,
         status=None if status is None else {STATUS_URI: CITY.status_list({MINE.mso.status_index: status})},
     )
-    trust = write_files(Path(mkdtemp(prefix="attacks-")) / "trust", files)
+    trust = write_files(kept_directory() / "trust", files)
     return CounterDesk(trust, identity=identity, portrait=portrait, now=NOW)
 
 

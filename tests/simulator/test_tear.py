@@ -48,6 +48,7 @@ from card_profiles.softcard.image import CardState, MemoryImage
 from issuer import crosscheck, void
 from issuer.errors import Refusal, Refused
 from issuer.journal import CardState as Where
+from tests.hostile.real_card import kept_directory
 from verifier.read_failed import ReadFailed
 from verifier.reason import Reason
 
@@ -130,7 +131,7 @@ def _issued() -> tuple[Path, CardState]:
     scene = Scene.fresh()
     scene.world.issue(power_up(scene.image), can=CAN)
     assert seen(scene.world, scene.image) == OLD
-    return copy_of(scene.world.home, Path(mkdtemp(prefix="issued-"))), scene.image.state
+    return copy_of(scene.world.home, kept_directory()), scene.image.state
 
 
 def count(act: Callable[[Connection], object], image: MemoryImage) -> int:
