@@ -113,6 +113,8 @@ def show_journal(journal: Journal, screen: Terminal) -> None:
         unresolved=balance.unresolved,
         remaining=balance.remaining,
     )
+    if balance.remaining < 0:
+        screen.say(Line.NOT_ENTERED, count=-balance.remaining)
 
 
 def show_events(events: Iterable[Event], screen: Terminal) -> None:

@@ -78,6 +78,7 @@ class Line(StrEnum):
     CARDS = "cards"
     OPEN_INTENT = "open-intent"
     BALANCE = "balance"
+    NOT_ENTERED = "not-entered"
     EVENTS = "events"
     ASK_PASSPHRASE = "ask-passphrase"  # noqa: S105 - a question
     ASK_CAN = "ask-can"
@@ -134,6 +135,10 @@ LINES: dict[Line, Text] = {
         "结存：收到 {received} = 已激活 {activated} + 已注销 {void} + 未完成 {unresolved} + 剩余 {remaining}",
         "Balance: received {received} = activated {activated} + void {void} + unfinished {unresolved} "
         "+ remaining {remaining}",
+    ),
+    Line.NOT_ENTERED: (
+        "有 {count} 张卡未入库登记：请用 `permit-issuer journal --received N` 补登收到的空白卡。",
+        "{count} cards were never entered as received: enter the delivery with `permit-issuer journal --received N`.",
     ),
     Line.EVENTS: ("时间\t事件\t居住证\t说明", "time\tevent\tpermit\tdetail"),
     Line.ASK_PASSPHRASE: ("密钥口令：", "Passphrase of the keys: "),

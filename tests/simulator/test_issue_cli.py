@@ -162,6 +162,16 @@ def test_a_plan_writes_nothing(bench: Bench) -> None:
     assert bench.snapshot() == before
 
 
+def test_cards_that_were_never_entered_are_pointed_out(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.issue() == ExitCode.DONE
+    hint = "journal --received"
+    capsys.readouterr()
+    assert bench.run("journal") == ExitCode.DONE
+    assert hint in capsys.readouterr().out
+    assert bench.run("journal", "--received", "1") == ExitCode.DONE
+    assert hint not in capsys.readouterr().out
+
+
 def test_stock_and_balance(bench: Bench) -> None:
     assert bench.run("journal", "--received", "10", "--note", "delivery 7") == ExitCode.DONE
     assert bench.issue() == ExitCode.DONE
