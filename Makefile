@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-DEBIAN := pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev python3-venv openssl opensc softhsm2 postgresql
+DEBIAN := pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev python3-venv openssl opensc softhsm2 postgresql \
+	chromium fonts-wqy-zenhei fonts-ocr-b
 # Programs and headers that stand for the packages above: when they are there, nothing is installed.
 NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || echo pcscd) \
 	$(shell [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || echo vpcd) \
@@ -12,6 +13,9 @@ NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || 
 	$(shell command -v openssl >/dev/null 2>&1 || echo openssl) \
 	$(shell command -v opensc-tool >/dev/null 2>&1 || echo opensc-tool) \
 	$(shell ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgres) \
+	$(shell command -v chromium >/dev/null 2>&1 || echo chromium) \
+	$(shell [ -e /usr/share/fonts/truetype/wqy/wqy-zenhei.ttc ] || echo wqy-zenhei) \
+	$(shell [ -e /usr/share/fonts/opentype/ocr-b/OCRB.otf ] || echo ocr-b) \
 	$(shell command -v softhsm2-util >/dev/null 2>&1 || echo softhsm2-util) \
 	$(shell $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1 || echo ensurepip)
 

@@ -21,8 +21,9 @@ from card_profiles.errors import Misuse, TransportFailed, TransportFault
 from card_profiles.iso7816.connection import Connection, Limits
 from card_profiles.protocols.pace import Password
 from card_profiles.protocols.scp03 import max_plain
-from keys import files, issued_cards
+from keys import files
 from keys.errors import DecodeError
+from keys.rotation import issued_cards
 
 from . import (
     application,

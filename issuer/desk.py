@@ -32,7 +32,7 @@ from .journal import CardRecord, Journal
 from .journal_sqlite import SqliteJournal
 
 if TYPE_CHECKING:
-    from keys.authority import Authority
+    from keys.authority.authority import Authority
 
 JOURNAL = "journal.sqlite"
 PASSPHRASE_FILE = "PERMIT_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
@@ -111,7 +111,7 @@ def opened(
     profile: CardProfile = RESIDENCE_PERMIT_V1,
 ) -> Iterator[Desk]:
     """A desk over the authority in `home`, its journal beside the keys. Raises Refused: NO_AUTHORITY, KEYS_LOCKED …"""
-    from keys.authority import Authority, system_clock
+    from keys.authority.authority import Authority, system_clock
 
     clock = now or system_clock
     try:
@@ -206,6 +206,6 @@ def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], 
 
 
 def _authority_error() -> type[Exception]:
-    from keys.registry import AuthorityError
+    from keys.registry.registry import AuthorityError
 
     return AuthorityError

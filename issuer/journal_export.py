@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from keys.issued_cards import IssuedCard, Signature
+from keys.rotation.issued_cards import IssuedCard, Signature
 
 from .journal import Event, EventKind, Journal, SignedBy
 

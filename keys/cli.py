@@ -13,15 +13,15 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from .authority import system_clock
-from .backup import BackupError
-from .ceremony import CeremonyError
-from .command_texts import say
+from .authority.authority import system_clock
+from .authority.backup import BackupError
 from .commands import ceremonial, foresight, life, publication, safekeeping, setup, status
 from .commands.common import Refused, Terminal
+from .commands.messages import LANGUAGES, Text, language_of, message
+from .commands.texts import say
 from .custody import CustodyError
-from .messages import LANGUAGES, Text, language_of, message
-from .registry import FILE_NAME, AuthorityError, AuthorityReason
+from .registry.registry import FILE_NAME, AuthorityError, AuthorityReason
+from .rotation.ceremony import CeremonyError
 
 
 def main(arguments: Sequence[str] | None = None, *, clock: Callable[[], datetime] = system_clock) -> int:

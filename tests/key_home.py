@@ -10,15 +10,15 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from keys import authority_file
-from keys.authority import Authority
-from keys.authority_errors import AuthorityError
-from keys.backup import BackupError
-from keys.ceremony import CeremonyError
+from keys.authority import file as authority_file
+from keys.authority.authority import Authority
+from keys.authority.backup import BackupError
+from keys.authority.errors import AuthorityError
 from keys.custody import CustodyError
 from keys.custody.software import ScryptCost
-from keys.registry import Actor
-from keys.rotation import Coverage, Rotation
+from keys.registry.registry import Actor
+from keys.rotation.ceremony import CeremonyError
+from keys.rotation.rotation import Coverage, Rotation
 
 CHEAP = ScryptCost(log2_n=4, r=1, p=1)
 PASSPHRASE = b"correct horse"

@@ -13,10 +13,10 @@ from cryptography.x509 import load_der_x509_certificate
 
 from card_profiles.residence_permit_v1 import RESIDENCE_PERMIT_V1
 from keys.algorithms import Purpose
-from keys.authority import Authority
+from keys.authority.authority import Authority
 from keys.custody import CustodyError, CustodyReason
 from keys.errors import DecodeError
-from keys.registry import AuthorityError
+from keys.registry.registry import AuthorityError
 from keys.status_list import StatusListError
 
 from .. import desk

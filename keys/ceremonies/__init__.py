@@ -1,1 +1,1 @@
-"""Scripts of the ceremonies that every authority holds; data only, see `keys.ceremony`."""
+"""Scripts of the ceremonies that every authority holds; data only, see `keys.rotation.ceremony`."""

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from importlib.resources import files
 
-from .. import minutes
-from ..authority import Authority
-from ..ceremony import MAX_SCRIPT, Ceremony, Console, Script, parse
-from ..command_texts import Say, say
-from ..registry import FILE_NAME, load
+from ..authority.authority import Authority
+from ..registry.registry import FILE_NAME, load
+from ..rotation import minutes
+from ..rotation.ceremony import MAX_SCRIPT, Ceremony, Console, Script, parse
 from .common import OVERDUE, Refused, Terminal, read_file
+from .texts import Say, say
 
 Run = Callable[[list[str]], int]
 _WITHOUT_PASSPHRASE = frozenset({"status", "backup", "restore", "catch-up"})

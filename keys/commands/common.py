@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..algorithms import Purpose
-from ..authority import Authority
-from ..command_texts import Say, say
-from ..lifecycle import RULES, KeyState
-from ..messages import Text, message
-from ..registry import Actor, load
+from ..authority.authority import Authority
+from ..registry.lifecycle import RULES, KeyState
+from ..registry.registry import Actor, load
+from .messages import Text, message
+from .texts import Say, say
 
 MIN_PASSPHRASE = 8
 MINUTE = "%Y-%m-%d %H:%MZ"

@@ -6,19 +6,20 @@ import argparse
 import os
 from hashlib import sha256
 
-from .. import drill as drills
-from .. import issued_cards, simulator, simulator_picture
 from ..algorithms import Purpose
 from ..errors import DecodeError
 from ..files import PRIVATE, PUBLIC, replace
-from ..issued_cards import IssuedCard
-from ..lifecycle import RULES, KeyState
-from ..messages import LANGUAGES
+from ..foresight import simulator, simulator_picture
 from ..publication import command as publication
 from ..publication.errors import PublicationError
-from ..registry import KeyRecord, load
-from ..rotation import Coverage, Rotation
+from ..registry.lifecycle import RULES, KeyState
+from ..registry.registry import KeyRecord, load
+from ..rotation import drill as drills
+from ..rotation import issued_cards
+from ..rotation.issued_cards import IssuedCard
+from ..rotation.rotation import Coverage, Rotation
 from .common import MINUTE, Refused, Terminal, add_people, moment, read_file
+from .messages import LANGUAGES
 
 NOT_SAFE = 3
 """Exit code of `simulate` when too few counters know the key."""

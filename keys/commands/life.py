@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Iterable
 
 from ..algorithms import Purpose
-from ..command_texts import Say, event_name, say
-from ..lifecycle import RULES, KeyEvent, KeyState
-from ..messages import message, purpose_name
-from ..registry import AuthorityError, AuthorityReason
-from ..rotation import Done, Rotation
+from ..registry.lifecycle import RULES, KeyEvent, KeyState
+from ..registry.registry import AuthorityError, AuthorityReason
+from ..rotation.rotation import Done, Rotation
 from .common import MINUTE, Refused, Terminal, add_people, moment, purpose
 from .foresight import add_counters, coverage
+from .messages import message, purpose_name
+from .texts import Say, event_name, say
 
 _PUBLISHED = frozenset({KeyEvent.STAGE, KeyEvent.ACTIVATE, KeyEvent.COMPROMISE})
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from ..command_texts import Say
 from ..publication import command
 from ..publication.errors import PublicationError, PublicationReason
 from .common import MINUTE, Refused, Terminal
+from .texts import Say
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:
@@ -22,7 +22,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[a
 
 
 def _renew(terminal: Terminal) -> int:
-    from .. import root_renewal
+    from ..authority import root_renewal
 
     authority = terminal.open()
     try:

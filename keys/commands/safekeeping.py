@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 
-from .. import published_copy
-from ..authority import LOCK_WAIT, Authority
-from ..backup import Summary, backup, restore
-from ..command_texts import Say, say
-from ..published_copy import CaughtUp
-from ..registry import locked
+from ..authority import published_copy
+from ..authority.authority import LOCK_WAIT, Authority
+from ..authority.backup import Summary, backup, restore
+from ..authority.published_copy import CaughtUp
+from ..registry.registry import locked
 from .common import MINUTE, Terminal, add_people, ask_passphrase
+from .texts import Say, say
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:

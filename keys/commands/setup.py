@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .. import authority_file
-from ..authority import Authority
+from ..authority import file as authority_file
+from ..authority.authority import Authority
 from ..custody import CustodyWarning
 from ..errors import DecodeError
-from ..messages import Text, message
 from ..trust import MAX_CATALOGUE
 from .common import MINUTE, Refused, Terminal, add_people, read_file
+from .messages import Text, message
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:

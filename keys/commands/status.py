@@ -6,17 +6,17 @@ import argparse
 import sys
 from datetime import datetime
 
-from .. import signed_lists
 from ..algorithms import Purpose
-from ..authority import Authority
-from ..command_texts import Say, say
+from ..authority import signed_lists
+from ..authority.authority import Authority
 from ..files import PUBLIC, replace
-from ..lifecycle import KeyState
-from ..messages import LANGUAGES, Text, message, purpose_name
+from ..foresight.timeline import tasks
+from ..foresight.timeline_picture import STATES, TASKS, draw
+from ..registry.lifecycle import KeyState
 from ..status_list import Status
-from ..timeline import tasks
-from ..timeline_picture import STATES, TASKS, draw
 from .common import MINUTE, OVERDUE, Terminal, table
+from .messages import LANGUAGES, Text, message, purpose_name
+from .texts import Say, say
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[argparse.ArgumentParser]:

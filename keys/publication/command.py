@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Protocol
 
-from ..authority_file import AuthoritySettings
+from ..authority.file import AuthoritySettings
 from ..certificates import CertificationAuthority, Periods, serial_number
 from ..custody import Custody
 from ..status_list import Status

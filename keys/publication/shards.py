@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .. import status_list
+from ..authority.status_shards import Absorbed, ListSigner, ShardStore
 from ..envelopes import cose
 from ..errors import DecodeError
 from ..files import PUBLIC, read_regular, replace
 from ..parsed_certificate import read_certificate
 from ..spki import certificate_spki, key_id
 from ..status_list import StatusList
-from ..status_shards import Absorbed, ListSigner, ShardStore
 from ..trust import status_file_name
 from .lint import read_status
 

@@ -32,7 +32,7 @@ from card_profiles.softcard.image import (
     write_atomically,
 )
 from issuer import cli
-from keys.authority import TEST_TRANSPORT_KEYS
+from keys.authority.authority import TEST_TRANSPORT_KEYS
 from tests.simulator.issuing import NOW, PASSPHRASE, authority_home
 from verifier.counter import Checked, Counter
 from verifier.read_failed import ReadFailed

@@ -18,17 +18,18 @@ from issuer import cli as issuer_cli
 from issuer.assemble import civil_date
 from issuer.errors import ExitCode, Refusal, Refused
 from issuer.writer import CardWriter
-from keys import cli, issued_cards
+from keys import cli
 from keys.algorithms import Purpose
-from keys.authority import Authority
-from keys.backup import backup, restore
+from keys.authority.authority import Authority
+from keys.authority.backup import backup, restore
 from keys.custody.software import ScryptCost
-from keys.drill import Remedy, drill
-from keys.lifecycle import KeyState
 from keys.publication import home as publication
 from keys.publication.errors import PublicationError, PublicationReason
-from keys.registry import Actor
-from keys.rotation import Rotation
+from keys.registry.lifecycle import KeyState
+from keys.registry.registry import Actor
+from keys.rotation import issued_cards
+from keys.rotation.drill import Remedy, drill
+from keys.rotation.rotation import Rotation
 from keys.status_list import Status
 from tests.simulator.issuing import CAN, NOW, PASSPHRASE, PROFILE, World, applicant, authority_home, blank, power_up
 from verifier.counter import load_trust

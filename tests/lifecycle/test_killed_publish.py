@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from keys.authority import Authority
+from keys.authority.authority import Authority
 from keys.custody.software import ScryptCost
 from keys.publication import home as publication
 from keys.publication import second_path
 from keys.publication.command import set_up
-from keys.rotation import Rotation
+from keys.rotation.rotation import Rotation
 from keys.status_list import Status
 from tests.simulator.issuing import NOW, PASSPHRASE, authority_home
 from tests.unit.keys.test_rotation_kill import die_at

@@ -17,15 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from keys import authority_file
 from keys.algorithms import Purpose
-from keys.authority import Authority
+from keys.authority import file as authority_file
+from keys.authority.authority import Authority
 from keys.chain import ChainError, ChainReason, validate
 from keys.custody.software import ScryptCost
-from keys.lifecycle import KeyEvent, KeyState
 from keys.publication import home as publication
-from keys.registry import Actor
-from keys.rotation import Rotation
+from keys.registry.lifecycle import KeyEvent, KeyState
+from keys.registry.registry import Actor
+from keys.rotation.rotation import Rotation
 from keys.status_list import Status
 from keys.trust import TrustStore
 from tests.factory import IssuedPermit, Person, Signer, decide, issue

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from keys.algorithms import Purpose
-from keys.authority import Authority
-from keys.authority_errors import AuthorityError
+from keys.authority.authority import Authority
+from keys.authority.errors import AuthorityError
 from keys.chain import ChainError, ChainReason
 from keys.custody import CustodyError
-from keys.lifecycle import RULES, KeyState, periods
-from keys.registry import KeyRecord
-from keys.rotation import Rotation
+from keys.registry.lifecycle import RULES, KeyState, periods
+from keys.registry.registry import KeyRecord
+from keys.rotation.rotation import Rotation
 from keys.status_list import Status
 from keys.trust import TrustStore
 from tests.key_home import ALONE, TWO, Home

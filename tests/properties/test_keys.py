@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from keys import cbor, der, spki
 from keys.algorithms import OID_LDS_SECURITY_OBJECT, Purpose
-from keys.authority import Authority
-from keys.authority_file import from_members, parse
+from keys.authority.authority import Authority
+from keys.authority.file import from_members, parse
 from keys.certificates import serial_number
 from keys.chain import ChainError, ChainValidator
 from keys.custody.software import ScryptCost, SoftwareCardMasterKey
@@ -27,7 +27,7 @@ from keys.envelopes import cms, cose
 from keys.envelopes.errors import SignatureError
 from keys.errors import DecodeError
 from keys.parsed_certificate import read_certificate, read_crl
-from keys.registry import AuthorityError, AuthorityReason
+from keys.registry.registry import AuthorityError, AuthorityReason
 from keys.status_list import Status
 from tests import pki
 from tests.pki import NOW

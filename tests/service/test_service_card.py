@@ -11,8 +11,8 @@ import pytest
 
 from card_profiles.softcard.cli import main as softcard
 from issuer.domain.roles import Role
-from keys.authority import Authority
-from keys.authority_file import parse
+from keys.authority.authority import Authority
+from keys.authority.file import parse
 from keys.custody.software import ScryptCost
 from tests.service import house as houses
 from tests.service.house import START, House

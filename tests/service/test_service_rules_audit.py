@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from issuer.domain.roles import Role
 from issuer.service import cli
-from keys.authority import Authority
-from keys.authority_file import parse
+from keys.authority.authority import Authority
+from keys.authority.file import parse
 from keys.custody.software import ScryptCost
 from tests.service import house as houses
 from tests.service.house import START, House

@@ -31,8 +31,8 @@ from issuer.desk import Desk, opened
 from issuer.personalise import Issued, Order
 from issuer.progress import Progress
 from issuer.writer import CardWriter
-from keys import authority_file
-from keys.authority import TEST_TRANSPORT_KEYS, Authority
+from keys.authority import file as authority_file
+from keys.authority.authority import TEST_TRANSPORT_KEYS, Authority
 from keys.custody.software import ScryptCost
 from keys.trust import TrustStore
 from verifier.policy import AT_A_COUNTER, Check, Policy

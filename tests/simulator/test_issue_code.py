@@ -16,7 +16,7 @@ from issuer.code_image import DPI
 from issuer.errors import ExitCode
 from issuer.journal_sqlite import SqliteJournal
 from keys.algorithms import Purpose
-from keys.authority import Authority
+from keys.authority.authority import Authority
 from verifier import cli as verifier_cli
 from verifier.reason import Reason
 

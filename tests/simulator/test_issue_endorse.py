@@ -118,7 +118,7 @@ def test_and_back_into_the_first_slot(world: World, card: MemoryImage) -> None:
 
 
 def test_a_missed_endorsement_is_made_good(world: World, card: MemoryImage) -> None:
-    from keys.authority import Authority
+    from keys.authority.authority import Authority
 
     world.later(days=80)  # within the signers' period
     short = until(date(2027, 2, 10))

@@ -11,10 +11,10 @@ from test_issue_endorse import run
 
 from issuer.errors import Refusal, Refused
 from keys.algorithms import Purpose
-from keys.authority import Authority
+from keys.authority.authority import Authority
 from keys.custody.software import ScryptCost
-from keys.registry import Actor
-from keys.rotation import Rotation
+from keys.registry.registry import Actor
+from keys.rotation.rotation import Rotation
 
 TWO = Actor(operator="Li Wei", witness="Wang Fang")
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from keys import der, spki
 from keys.algorithms import OID_LDS_SECURITY_OBJECT, Purpose
-from keys.authority import Authority
-from keys.authority_file import parse
+from keys.authority.authority import Authority
+from keys.authority.file import parse
 from keys.custody.software import ScryptCost
 from keys.envelopes import cms
 from keys.envelopes.errors import SignatureError, SignatureReason

@@ -11,8 +11,8 @@ from fastapi import Query, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
-from keys.authority import Authority
-from keys.lifecycle import KeyState
+from keys.authority.authority import Authority
+from keys.registry.lifecycle import KeyState
 
 from ...audit import log as audit_log
 from ...audit.chain import ChainBroken

@@ -12,10 +12,10 @@ from issuer import cli, journal_export
 from issuer.errors import ExitCode
 from issuer.journal import Binding, IntentKind, SignedBy
 from issuer.journal_sqlite import SqliteJournal
-from keys import issued_cards
 from keys.algorithms import Purpose
 from keys.errors import DecodeError
-from keys.issued_cards import IssuedCard
+from keys.rotation import issued_cards
+from keys.rotation.issued_cards import IssuedCard
 
 NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
 ONE, TWO = bytes(9) + b"\x01", bytes(9) + b"\x02"

@@ -14,18 +14,19 @@ from typing import Any
 
 import pytest
 
-from keys import authority_file, cli, files, status_list
+from keys import cli, files, status_list
 from keys.algorithms import Purpose
-from keys.authority import TEST_TRANSPORT_KEYS, Authority
-from keys.authority_file import AuthoritySettings, parse
+from keys.authority import file as authority_file
+from keys.authority.authority import TEST_TRANSPORT_KEYS, Authority
+from keys.authority.file import AuthoritySettings, parse
 from keys.chain import ChainError, ChainReason
 from keys.commands import common
+from keys.commands.messages import LANGUAGES, Text, language_of, message, purpose_name
 from keys.custody import CardKeys, CustodyError, CustodyReason, CustodyWarning
 from keys.custody.software import ScryptCost
 from keys.envelopes import cose
 from keys.errors import DecodeError
-from keys.messages import LANGUAGES, Text, language_of, message, purpose_name
-from keys.registry import AuthorityError, AuthorityReason
+from keys.registry.registry import AuthorityError, AuthorityReason
 from keys.status_list import Status
 from keys.trust import TrustStore
 
@@ -242,25 +243,6 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
 
 def test_wrong_passphrase_shows_at_once(authority: Authority) -> None:
     assert reason_of(lambda: Authority.open(authority.home, b"wrong")) is CustodyReason.WRONG_PASSPHRASE
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "[]",
-        "{}",
-        '{"format": 2}',
-        '{"format": 1, "authority": {}, "keys": [], "own_transport_keys": false}',
-        '{"format": 1, "keys": [{"purpose": "x"}]}',
-        "[" * 100000,
-    ],
-)
-def test_a_damaged_registry_of_the_first_release(authority: Authority, text: str) -> None:
-    authority.registry.close()
-    (Path(authority.home) / "registry.db").unlink()
-    (Path(authority.home) / "registry.json").write_text(text)
-    assert reason_of(lambda: Authority.open(authority.home, PASSPHRASE)) is AuthorityReason.DAMAGED
 
 
 def test_statuses_are_published(authority: Authority, clock: Clock) -> None:

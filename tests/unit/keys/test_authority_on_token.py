@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from keys import authority_file
 from keys.algorithms import Purpose
-from keys.authority import Authority
+from keys.authority import file as authority_file
+from keys.authority.authority import Authority
 from keys.custody import CustodyReason
 from keys.envelopes import cose
-from keys.lifecycle import KeyState
-from keys.rotation import Rotation
+from keys.registry.lifecycle import KeyState
+from keys.rotation.rotation import Rotation
 from keys.status_list import Status
 from keys.trust import TrustStore
 from tests.key_home import DAY, MEMBERS, NOW, TWO, reason_of

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from keys import authority_file, backup, published_copy, status_shards
 from keys.algorithms import Purpose
-from keys.authority import Authority
-from keys.authority_errors import AuthorityReason
-from keys.backup import BackupReason
+from keys.authority import backup, published_copy, status_shards
+from keys.authority import file as authority_file
+from keys.authority.authority import Authority
+from keys.authority.backup import BackupReason
+from keys.authority.errors import AuthorityReason
 from keys.custody import CardKeys
-from keys.lifecycle import KeyState
-from keys.rotation import Rotation
+from keys.foresight.timeline import TaskKind, tasks
+from keys.registry.lifecycle import KeyState
+from keys.rotation.rotation import Rotation
 from keys.status_list import Status
-from keys.timeline import TaskKind, tasks
 from keys.trust import status_file_name
 from tests.key_home import CHEAP, MEMBERS, NOW, PASSPHRASE, TWO, Home, reason_of
 

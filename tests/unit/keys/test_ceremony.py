@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from keys import cli, minutes
-from keys.ceremony import Ceremony, CeremonyReason, Console, Kind, Script, parse
+from keys import cli
+from keys.commands.messages import LANGUAGES
 from keys.custody.software import ScryptCost
-from keys.messages import LANGUAGES
+from keys.rotation import minutes
+from keys.rotation.ceremony import Ceremony, CeremonyReason, Console, Kind, Script, parse
 from tests.key_home import MEMBERS, NOW, PASSPHRASE, Home, reason_of
 
 BUNDLED = sorted(entry.name for entry in files("keys.ceremonies").iterdir() if entry.name.endswith(".json"))

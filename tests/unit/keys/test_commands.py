@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from keys import cli
-from keys.authority_errors import AuthorityReason
-from keys.backup import BackupReason
-from keys.ceremony import CeremonyReason
-from keys.command_texts import EVENTS, Say, say
+from keys.authority.backup import BackupReason
+from keys.authority.errors import AuthorityReason
 from keys.commands import common
+from keys.commands.messages import LANGUAGES, message
+from keys.commands.texts import EVENTS, Say, say
 from keys.custody.software import ScryptCost
-from keys.lifecycle import KeyEvent
-from keys.messages import LANGUAGES, message
+from keys.registry.lifecycle import KeyEvent
+from keys.rotation.ceremony import CeremonyReason
 from tests.key_home import DAY, NOW, PASSPHRASE, Home
 
 NAMES = [

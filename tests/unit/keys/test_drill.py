@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keys.algorithms import Purpose
-from keys.drill import Drill, Remedy, drill, plan_table
-from keys.issued_cards import IssuedCard, Signature
+from keys.rotation.drill import Drill, Remedy, drill, plan_table
+from keys.rotation.issued_cards import IssuedCard, Signature
 
 NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

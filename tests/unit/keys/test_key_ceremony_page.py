@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from keys import cli, root_renewal
-from keys.authority import Authority
+from keys import cli
+from keys.authority import root_renewal
+from keys.authority.authority import Authority
 from keys.custody.software import ScryptCost
-from keys.lifecycle import RULES
-from keys.registry import Actor
-from keys.rotation import Rotation
+from keys.registry.lifecycle import RULES
+from keys.registry.registry import Actor
+from keys.rotation.rotation import Rotation
 
 PAGE = Path(__file__).parents[3] / "docs" / "KEY_CEREMONY.md"
 _BLOCK = re.compile(r"<!-- ([^>]*?) -->\n```(\w+)\n(.*?)```", re.DOTALL)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from keys import authority_file, lifecycle
 from keys.algorithms import Purpose
-from keys.authority_errors import AuthorityReason
-from keys.lifecycle import OVERRIDABLE, RULES, Facts, Guard, KeyEvent, KeyState, decide, require_signing
+from keys.authority import file as authority_file
+from keys.authority.errors import AuthorityReason
+from keys.registry import lifecycle
+from keys.registry.lifecycle import OVERRIDABLE, RULES, Facts, Guard, KeyEvent, KeyState, decide, require_signing
 from tests.key_home import DAY, MEMBERS, NOW, Home, reason_of
 
 G, S, A, R, D, C = KeyState

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from keys.commands.messages import LANGUAGES, message
 from keys.custody import CardKeys, Custody, CustodyByUri, CustodyError, CustodyReason, CustodyWarning, KeyKind
 from keys.custody import print_warning as printed
 from keys.custody.pkcs11 import Pkcs11Custody
 from keys.custody.software import ScryptCost, SoftwareCustody
 from keys.custody.token_uri import TokenUri
-from keys.messages import LANGUAGES, message
 from tests.softhsm import SoftHsm, hsm_fixture
 
 __all__ = ["hsm_fixture"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -13,15 +11,13 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from keys import legacy_registry, registry
 from keys.algorithms import Purpose
-from keys.authority import Authority
-from keys.authority_errors import AuthorityReason
-from keys.counted_key import CountedKey
+from keys.authority.authority import Authority
+from keys.authority.counted_key import CountedKey
+from keys.authority.errors import AuthorityReason
 from keys.envelopes import cose
-from keys.lifecycle import KeyState
-from keys.registry import KeyRecord
-from tests.key_home import ALONE, DAY, MEMBERS, NOW, PASSPHRASE, Home, reason_of
+from keys.registry import registry
+from tests.key_home import ALONE, NOW, Home, reason_of
 
 
 @pytest.fixture
@@ -183,89 +179,3 @@ def test_a_link_is_no_registry(home: Home, tmp_path: Path) -> None:
     (home.path / "registry.db").rename(tmp_path / "elsewhere.db")
     (home.path / "registry.db").symlink_to(tmp_path / "elsewhere.db")
     assert reason_of(home.open) is AuthorityReason.DAMAGED
-
-
-# The first release kept a JSON file.
-
-
-def first_release(home: Home) -> list[KeyRecord]:
-    """Turn a home into one of the first release: the same keys, listed in JSON; no audit signer."""
-    content = home.open().registry
-    keys = [key for key in content.keys if key.purpose not in {Purpose.AUDIT_SIGNER, Purpose.CARD_MASTER_KEY}]
-    members = {
-        "format": 1,
-        "authority": MEMBERS,
-        "keys": [
-            {"purpose": key.purpose, "generation": 1, "uri": key.uri, "certificate": key.certificate} for key in keys
-        ],
-        "own_transport_keys": False,
-    }
-    content.close()
-    for name in (
-        "registry.db",
-        "registry.db-wal",
-        "registry.db-shm",
-        "keys/audit-signer-1.p8",
-        "trust/signers/AS-1.der",
-    ):
-        (home.path / name).unlink(missing_ok=True)
-    (home.path / "registry.json").write_text(json.dumps(members))
-    return keys
-
-
-def test_the_first_release_is_taken_over(home: Home) -> None:
-    before = first_release(home)
-    authority = home.open()
-    assert not (home.path / "registry.json").exists()
-    assert (home.path / legacy_registry.MIGRATED).exists()
-    for old in before:
-        new = authority.registry.active(old.purpose)
-        assert (new.kid, new.uri, new.serial, new.active_from, new.active_until, new.expires_at) == (
-            old.kid,
-            old.uri,
-            old.serial,
-            old.active_from,
-            old.active_until,
-            old.expires_at,
-        )
-    assert authority.card_master_key.diversify(bytes(10)) == authority.card_keys(bytes(10), 0x30)
-    assert authority.document_signer
-    # And from then on it has a life: the audit signer that it never had comes with the next rotation.
-    home.rotation(ALONE).rotate(Purpose.AUDIT_SIGNER)
-    assert home.open().registry.active(Purpose.AUDIT_SIGNER).name == "AS-1"
-    home.days(70)
-    assert [one.key.name for one in home.rotation(ALONE).rotate(Purpose.DOCUMENT_SIGNER)] == ["DS-2"]
-
-
-def test_a_killed_take_over_starts_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    first_release(home)
-    rename = os.rename
-    calls = 0
-
-    def dying(source: str, target: str) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            raise KeyboardInterrupt
-        rename(source, target)
-
-    monkeypatch.setattr(os, "rename", dying)
-    with pytest.raises(KeyboardInterrupt):
-        home.open()
-    assert home.open().registry.active(Purpose.CSCA).state is KeyState.ACTIVE
-
-
-def test_two_at_once_take_over_once(home: Home) -> None:
-    first_release(home)
-    seen: list[object] = []
-
-    def work() -> None:
-        seen.append(reason_of(lambda: Authority.open(home.path, PASSPHRASE, clock=lambda: NOW + DAY)))
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert seen == [None] * 4
-    assert len(home.open().registry.keys) == 5

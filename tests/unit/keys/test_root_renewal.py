@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from keys import root_renewal
+from keys.authority import root_renewal
+from keys.authority.root_renewal import DRAFT, Renewed
+from keys.foresight.timeline import TaskKind, tasks
 from keys.publication import home as publication
 from keys.publication import root as roots
 from keys.publication.errors import PublicationError, PublicationReason
-from keys.root_renewal import DRAFT, Renewed
-from keys.timeline import TaskKind, tasks
 from tests.key_home import DAY, NOW, Home
 
 

@@ -10,16 +10,17 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from keys import certificates, rotation
+from keys import certificates
 from keys.algorithms import Purpose, ecdsa
-from keys.authority import Authority
-from keys.authority_errors import AuthorityReason
+from keys.authority.authority import Authority
+from keys.authority.errors import AuthorityReason
 from keys.chain import ChainError, ChainReason
 from keys.custody import CustodyReason
 from keys.files import replace
-from keys.lifecycle import RULES, KeyEvent, KeyState, periods
-from keys.registry import KeyRecord
-from keys.rotation import Done
+from keys.registry.lifecycle import RULES, KeyEvent, KeyState, periods
+from keys.registry.registry import KeyRecord
+from keys.rotation import rotation
+from keys.rotation.rotation import Done
 from keys.status_list import Status
 from keys.trust import TrustStore
 from tests import pki

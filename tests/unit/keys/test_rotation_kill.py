@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from keys import registry
 from keys.algorithms import Purpose
-from keys.authority import Authority
-from keys.lifecycle import RULES, KeyState
+from keys.authority.authority import Authority
+from keys.registry import registry
+from keys.registry.lifecycle import RULES, KeyState
 from keys.trust import TrustStore
 from tests.key_home import DAY, TWO, Home
 

@@ -12,17 +12,9 @@ from hypothesis import strategies as st
 
 from keys.algorithms import Purpose
 from keys.errors import DecodeError
-from keys.issued_cards import IssuedCard, Signature
-from keys.simulator import (
-    CardsOfKey,
-    Channel,
-    CounterSync,
-    coverage,
-    population,
-    read_counters,
-    simulate,
-)
-from keys.simulator_picture import draw
+from keys.foresight.simulator import CardsOfKey, Channel, CounterSync, coverage, population, read_counters, simulate
+from keys.foresight.simulator_picture import draw
+from keys.rotation.issued_cards import IssuedCard, Signature
 
 NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from keys import status_list
+from keys.authority.status_shards import ListSigner, Place, ShardError, ShardReason, ShardStore
 from keys.envelopes import cose
 from keys.publication import shards
 from keys.status_list import Status, StatusList
-from keys.status_shards import ListSigner, Place, ShardError, ShardReason, ShardStore
 from tests.factory import DAY, NOW, authority, salts
 
 URI = "https://permits.example/status/1"

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 
 from keys.algorithms import Purpose
-from keys.lifecycle import RULES
-from keys.messages import LANGUAGES
-from keys.timeline import Task, TaskKind, tasks
-from keys.timeline_picture import STATES, TASKS, draw
+from keys.commands.messages import LANGUAGES
+from keys.foresight.timeline import Task, TaskKind, tasks
+from keys.foresight.timeline_picture import STATES, TASKS, draw
+from keys.registry.lifecycle import RULES
 from tests.key_home import DAY, NOW, TWO, Home
 
 

@@ -14,19 +14,20 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from . import signed_lists, status_list
-from .algorithms import Purpose
-from .authority_errors import AuthorityError, AuthorityReason
-from .certificates import CertificationAuthority
-from .envelopes import cose
-from .envelopes.errors import SignatureError
-from .errors import DecodeError
-from .files import PUBLIC, read_regular, replace
-from .lifecycle import KeyEvent, KeyState
-from .parsed_certificate import ParsedCertificate, ParsedCrl, is_signed_by, read_certificate, read_crl
-from .registry import Actor, KeyRecord, Registry
-from .status_list import Status, StatusList, StatusListError
-from .trust import MAX_CRL, status_file_name
+from .. import status_list
+from ..algorithms import Purpose
+from ..certificates import CertificationAuthority
+from ..envelopes import cose
+from ..envelopes.errors import SignatureError
+from ..errors import DecodeError
+from ..files import PUBLIC, read_regular, replace
+from ..parsed_certificate import ParsedCertificate, ParsedCrl, is_signed_by, read_certificate, read_crl
+from ..registry.lifecycle import KeyEvent, KeyState
+from ..registry.registry import Actor, KeyRecord, Registry
+from ..status_list import Status, StatusList, StatusListError
+from ..trust import MAX_CRL, status_file_name
+from . import signed_lists
+from .errors import AuthorityError, AuthorityReason
 
 CRL_NUMBER = "crl"
 """High-water mark of the CRL number; those of status lists are `status:` and the URI."""

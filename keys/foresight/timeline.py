@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from . import lifecycle, root_renewal
-from .algorithms import Purpose
-from .authority import Authority
-from .lifecycle import RULES, KeyState
-from .registry import RESTORED, KeyRecord
-from .rotation import EVER, stage_due
+from ..algorithms import Purpose
+from ..authority import root_renewal
+from ..authority.authority import Authority
+from ..registry import lifecycle
+from ..registry.lifecycle import RULES, KeyState
+from ..registry.registry import RESTORED, KeyRecord
+from ..rotation.rotation import EVER, stage_due
 
 ROOT_AHEAD = timedelta(days=60)
 """How long before its end the publication's root is renewed: its holders have to be called together."""

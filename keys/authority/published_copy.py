@@ -15,20 +15,20 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from . import status_list
-from .algorithms import EXTENDED_KEY_USAGE, Purpose
+from .. import status_list
+from ..algorithms import EXTENDED_KEY_USAGE, Purpose
+from ..envelopes import cose
+from ..envelopes.errors import SignatureError
+from ..errors import DecodeError
+from ..files import PUBLIC, read_regular, replace
+from ..parsed_certificate import ParsedCertificate, ParsedCrl, is_signed_by, read_certificate, read_crl
+from ..registry.lifecycle import RULES, KeyEvent, KeyState
+from ..registry.registry import RESTORED, Actor
+from ..spki import MAX_CERTIFICATE, certificate_spki, key_id
+from ..status_list import StatusList, StatusListError, StatusListReason
+from ..trust import MAX_CRL, status_file_name
 from .authority import Authority
-from .authority_errors import AuthorityError, AuthorityReason
-from .envelopes import cose
-from .envelopes.errors import SignatureError
-from .errors import DecodeError
-from .files import PUBLIC, read_regular, replace
-from .lifecycle import RULES, KeyEvent, KeyState
-from .parsed_certificate import ParsedCertificate, ParsedCrl, is_signed_by, read_certificate, read_crl
-from .registry import RESTORED, Actor
-from .spki import MAX_CERTIFICATE, certificate_spki, key_id
-from .status_list import StatusList, StatusListError, StatusListReason
-from .trust import MAX_CRL, status_file_name
+from .errors import AuthorityError, AuthorityReason
 
 _PLACES = ("", "targets", "current/targets")
 _NAME = re.compile(r"(?:[0-9a-f]{64}\.)?([A-Za-z0-9_-]+\.[a-z]+)")

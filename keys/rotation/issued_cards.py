@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from .algorithms import Purpose
-from .errors import DecodeError
+from ..algorithms import Purpose
+from ..errors import DecodeError
 
 FORMAT = "permit-journal-1"
 SERIAL_LENGTH = 10

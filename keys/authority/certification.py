@@ -9,11 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
-from . import certificates, lifecycle
-from .algorithms import Purpose
-from .authority_file import AuthoritySettings
-from .certificates import CertificationAuthority, Periods
-from .lifecycle import RULES
+from .. import certificates
+from ..algorithms import Purpose
+from ..certificates import CertificationAuthority, Periods
+from ..registry import lifecycle
+from ..registry.lifecycle import RULES
+from .file import AuthoritySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

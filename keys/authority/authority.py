@@ -17,19 +17,20 @@ from datetime import UTC, datetime
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import load_der_x509_certificate
 
-from . import registry, signed_lists
-from .algorithms import Purpose
-from .authority_file import AuthoritySettings
-from .certificates import CertificationAuthority
+from ..algorithms import Purpose
+from ..certificates import CertificationAuthority
+from ..custody import CardKeys, CardMasterKey, Custody, CustodyByUri, CustodyError, CustodyReason, CustodyWarning
+from ..custody.software import ScryptCost, SoftwareCustody
+from ..envelopes import cose
+from ..parsed_certificate import ParsedCertificate, ParsedCrl
+from ..registry import registry
+from ..registry.lifecycle import KeyState
+from ..registry.registry import AuthorityError, AuthorityReason, KeyRecord, Registry, require_may_sign
+from ..status_list import Status, StatusList
+from . import signed_lists
 from .counted_key import CountedKey
-from .custody import CardKeys, CardMasterKey, Custody, CustodyByUri, CustodyError, CustodyReason, CustodyWarning
-from .custody.software import ScryptCost, SoftwareCustody
-from .envelopes import cose
-from .lifecycle import KeyState
-from .parsed_certificate import ParsedCertificate, ParsedCrl
+from .file import AuthoritySettings
 from .published_lists import PublishedLists
-from .registry import AuthorityError, AuthorityReason, KeyRecord, Registry, require_may_sign
-from .status_list import Status, StatusList
 
 CARD_KEY_VERSION = 0x30
 """SCP03 key version of the keys that the first card master key gives; each generation has the next."""
@@ -87,7 +88,7 @@ def custody_at(
         return SoftwareCustody(os.path.join(home, "keys"), passphrase, cost=cost, random=random)
 
     def tokens() -> Custody:
-        from .custody.pkcs11 import Pkcs11Custody
+        from ..custody.pkcs11 import Pkcs11Custody
 
         return Pkcs11Custody.from_environment()
 

@@ -7,17 +7,17 @@ import shutil
 from collections.abc import Callable
 from datetime import datetime
 
-from .algorithms import Purpose
+from ..algorithms import Purpose
+from ..custody.software import ScryptCost
+from ..files import PUBLIC, sync_directory, write_new
+from ..registry.lifecycle import RULES
+from ..registry.registry import FILE_NAME, Actor, Registry
+from ..rotation.rotation import Rotation
+from ..trust import TrustStore
 from .authority import Authority, custody_at
-from .authority_errors import AuthorityError, AuthorityReason
-from .authority_file import AuthoritySettings
-from .custody.software import ScryptCost
-from .files import PUBLIC, sync_directory, write_new
+from .errors import AuthorityError, AuthorityReason
+from .file import AuthoritySettings
 from .home_lock import locked
-from .lifecycle import RULES
-from .registry import FILE_NAME, Actor, Registry
-from .rotation import Rotation
-from .trust import TrustStore
 
 FOLDERS = ("csca", "link", "signers", "crl", "status")
 

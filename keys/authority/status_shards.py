@@ -20,9 +20,9 @@ from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from . import status_list
-from .envelopes import cose
-from .status_list import SHARD_ENTRIES, Status, StatusList
+from .. import status_list
+from ..envelopes import cose
+from ..status_list import SHARD_ENTRIES, Status, StatusList
 
 FILE_NAME = "status.db"
 _TRIES = 64

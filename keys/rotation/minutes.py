@@ -17,16 +17,16 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from .algorithms import Purpose
-from .authority import Authority
+from ..algorithms import Purpose
+from ..authority.authority import Authority
+from ..commands.messages import LANGUAGES, purpose_name
+from ..envelopes import cose
+from ..envelopes.errors import SignatureError
+from ..errors import DecodeError
+from ..files import PUBLIC, read_regular, replace
+from ..foresight.timeline_picture import STATES
+from ..registry.lifecycle import KeyState
 from .ceremony import CeremonyError, CeremonyReason, Record, Script, filled
-from .envelopes import cose
-from .envelopes.errors import SignatureError
-from .errors import DecodeError
-from .files import PUBLIC, read_regular, replace
-from .lifecycle import KeyState
-from .messages import LANGUAGES, purpose_name
-from .timeline_picture import STATES
 
 FOLDER = "minutes"
 MAX_MINUTES = 1 << 20

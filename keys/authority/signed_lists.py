@@ -9,11 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
-from . import certificates, status_list
-from .authority_file import AuthoritySettings
-from .certificates import CertificationAuthority
-from .envelopes import cose
-from .status_list import Status, StatusList
+from .. import certificates, status_list
+from ..certificates import CertificationAuthority
+from ..envelopes import cose
+from ..status_list import Status, StatusList
+from .file import AuthoritySettings
 
 TTL = timedelta(hours=12)
 """How long a counter with a network need not ask again. A revoked card must be known within 18 hours."""

@@ -18,14 +18,15 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from . import authority_file, registry_schema
-from .algorithms import Purpose
-from .authority_errors import AuthorityError, AuthorityReason
-from .authority_file import AuthoritySettings
-from .errors import DecodeError
-from .home_lock import locked
+from ..algorithms import Purpose
+from ..authority import file as authority_file
+from ..authority.errors import AuthorityError, AuthorityReason
+from ..authority.file import AuthoritySettings
+from ..authority.home_lock import locked
+from ..errors import DecodeError
+from . import schema as registry_schema
 from .lifecycle import RULES, KeyEvent, KeyState
-from .registry_records import Actor, Event, Intent, KeyRecord, key_name, require_may_sign
+from .records import Actor, Event, Intent, KeyRecord, key_name, require_may_sign
 
 __all__ = [
     "Actor",
@@ -324,17 +325,10 @@ class Registry:
 
 
 def load(home: str) -> Registry:
-    """Open the registry of the authority at `home`; `AuthorityError` (NOT_FOUND, DAMAGED) otherwise.
-
-    An authority whose registry is still a JSON file gets its database first.
-    """
+    """Open the registry of the authority at `home`; `AuthorityError` (NOT_FOUND, DAMAGED) otherwise."""
     path = os.path.join(home, FILE_NAME)
     if not os.path.lexists(path):
-        from . import legacy_registry
-
-        if not legacy_registry.is_there(home):
-            raise AuthorityError(f"no authority at {home}", reason=AuthorityReason.NOT_FOUND, detail=home)
-        legacy_registry.migrate(home, path)
+        raise AuthorityError(f"no authority at {home}", reason=AuthorityReason.NOT_FOUND, detail=home)
     if os.path.islink(path) or not os.path.isfile(path):
         raise AuthorityError(f"{path} is no file", reason=AuthorityReason.DAMAGED, detail=path)
     registry = Registry(path)

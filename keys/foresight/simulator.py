@@ -19,8 +19,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from .errors import DecodeError
-from .issued_cards import IssuedCard
+from ..errors import DecodeError
+from ..rotation.issued_cards import IssuedCard
 
 DEFAULT_THRESHOLD = 0.95
 SILENT_TURNS = 3

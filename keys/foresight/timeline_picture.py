@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
-from .lifecycle import RULES, KeyState
-from .messages import LANGUAGES, purpose_name
-from .registry import KeyRecord
+from ..commands.messages import LANGUAGES, purpose_name
+from ..registry.lifecycle import RULES, KeyState
+from ..registry.registry import KeyRecord
 from .timeline import Task, TaskKind
 
 _PAST, _FUTURE = timedelta(days=100), timedelta(days=420)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .authority_errors import AuthorityError, AuthorityReason
+from .errors import AuthorityError, AuthorityReason
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from .custody import Custody, CustodyError, CustodyReason
-from .errors import DecodeError
-from .files import PUBLIC, read_regular, replace
+from ..custody import Custody, CustodyError, CustodyReason
+from ..errors import DecodeError
+from ..files import PUBLIC, read_regular, replace
 
 FOLDER, ROOTS, DRAFT = "publication", "roots", "next.root.json"
 _MAX = 1 << 16
@@ -36,8 +36,8 @@ def renew(home: str, custody: Custody, *, now: datetime) -> Renewed:
 
     Raises `PublicationError` as `publication.home`.
     """
-    from .publication import home as publication
-    from .publication import root as roots
+    from ..publication import home as publication
+    from ..publication import root as roots
 
     history, settings = publication.roots(home), publication.load_settings(home)
     path = os.path.join(home, FOLDER, DRAFT)
@@ -77,7 +77,7 @@ def expiry(home: str) -> datetime | None:
 
 def _standing(path: str, version: int) -> bytes | None:
     """The draft that was begun, unless it is of an earlier year."""
-    from .publication import root as roots
+    from ..publication import root as roots
 
     try:
         raw, _ = read_regular(path, limit=_MAX)
@@ -89,8 +89,8 @@ def _standing(path: str, version: int) -> bytes | None:
 def _draft(previous: bytes, now: datetime) -> bytes:
     from tuf.api.metadata import Metadata
 
-    from .publication import layout
-    from .publication import root as roots
+    from ..publication import layout
+    from ..publication import root as roots
 
     signed = copy.deepcopy(roots.parse(previous).signed)
     signed.version += 1
@@ -100,7 +100,7 @@ def _draft(previous: bytes, now: datetime) -> bytes:
 
 
 def _sign(draft: bytes, previous: bytes, custody: Custody, uri: str) -> bytes:
-    from .publication import root as roots
+    from ..publication import root as roots
 
     try:
         key = custody.private_key(uri)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from .algorithms import Purpose
-from .custody import CustodyReason, CustodyWarning
-from .registry import AuthorityReason
+from ..algorithms import Purpose
+from ..custody import CustodyReason, CustodyWarning
+from ..registry.registry import AuthorityReason
 
 
 class Text(StrEnum):

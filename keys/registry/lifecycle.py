@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from .algorithms import P256, P384, Curve, Purpose
-from .authority_errors import AuthorityError, AuthorityReason
-from .authority_file import AuthoritySettings
+from ..algorithms import P256, P384, Curve, Purpose
+from ..authority.errors import AuthorityError, AuthorityReason
+from ..authority.file import AuthoritySettings
 
 
 class KeyState(StrEnum):

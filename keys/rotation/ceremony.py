@@ -24,8 +24,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from .errors import DecodeError
-from .files import PRIVATE, read_regular, replace
+from ..errors import DecodeError
+from ..files import PRIVATE, read_regular, replace
 
 MAX_SCRIPT = 1 << 18
 MAX_ANSWER = 200

@@ -11,17 +11,18 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from . import certification, lifecycle, signed_lists
-from .algorithms import Purpose
-from .authority import Authority
-from .certificates import CertificationAuthority
-from .certification import Dates
-from .custody import SERIAL_SIZE, CardMasterKey, CustodyError, CustodyReason
-from .files import PUBLIC, write_new
-from .lifecycle import RULES, KeyEvent, KeyState
-from .parsed_certificate import is_signed_by, read_certificate
-from .registry import Actor, AuthorityError, AuthorityReason, KeyRecord, key_name
-from .spki import certificate_spki, key_id
+from ..algorithms import Purpose
+from ..authority import certification, signed_lists
+from ..authority.authority import Authority
+from ..authority.certification import Dates
+from ..certificates import CertificationAuthority
+from ..custody import SERIAL_SIZE, CardMasterKey, CustodyError, CustodyReason
+from ..files import PUBLIC, write_new
+from ..parsed_certificate import is_signed_by, read_certificate
+from ..registry import lifecycle
+from ..registry.lifecycle import RULES, KeyEvent, KeyState
+from ..registry.registry import Actor, AuthorityError, AuthorityReason, KeyRecord, key_name
+from ..spki import certificate_spki, key_id
 
 Arguments = Mapping[str, Any]
 

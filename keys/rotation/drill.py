@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from .algorithms import Purpose
+from ..algorithms import Purpose
 from .issued_cards import IssuedCard, Signature
 
 

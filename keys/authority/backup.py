@@ -24,14 +24,15 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from . import published_copy, registry
+from ..custody.software import ScryptCost
+from ..errors import DecodeError
+from ..files import PRIVATE, read_regular, sync_directory, write_new
+from ..registry import registry
+from ..registry.registry import FILE_NAME, RESTORED, Actor
+from . import published_copy
 from .authority import LOCK_WAIT, Authority
-from .custody.software import ScryptCost
-from .errors import DecodeError
-from .files import PRIVATE, read_regular, sync_directory, write_new
 from .founding import FOLDERS, move_into_place, require_free
 from .published_copy import CaughtUp, PublishedCopy
-from .registry import FILE_NAME, RESTORED, Actor
 
 _MAGIC = b"RPBK1"
 _HEADER = len(_MAGIC) + 3 + 16
@@ -311,7 +312,7 @@ def _absorb(authority: Authority) -> None:
     path = os.path.join(authority.home, "status.db")
     if not os.path.lexists(path):
         return
-    from .publication import shards
+    from ..publication import shards
     from .status_shards import ShardStore
 
     folder = os.path.join(authority.trust_dir, "status")

@@ -31,9 +31,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .certificates import AuthorityNames
-from .custody import CardKeys
-from .errors import DecodeError
+from ..certificates import AuthorityNames
+from ..custody import CardKeys
+from ..errors import DecodeError
 
 MAX_FILE = 1 << 16
 _DAYS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from .backup import BackupReason
-from .ceremony import CeremonyReason
-from .lifecycle import KeyEvent
+from ..authority.backup import BackupReason
+from ..registry.lifecycle import KeyEvent
+from ..rotation.ceremony import CeremonyReason
 from .messages import LANGUAGES
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .algorithms import Purpose
+from ..algorithms import Purpose
 from .lifecycle import RULES, KeyState, require_signing
 
 

@@ -16,13 +16,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from . import certificates, certification, lifecycle, registry
-from .algorithms import Purpose
-from .authority import CARD_KEY_VERSION, LOCK_WAIT, MAX_CARD_KEY_VERSION, Authority
-from .custody import CustodyError, CustodyReason
-from .lifecycle import RULES, Facts, KeyEvent, KeyState
-from .registry import RESTORED, Actor, AuthorityError, AuthorityReason, Intent, KeyRecord, key_name
-from .rotation_steps import Steps
+from .. import certificates
+from ..algorithms import Purpose
+from ..authority import certification
+from ..authority.authority import CARD_KEY_VERSION, LOCK_WAIT, MAX_CARD_KEY_VERSION, Authority
+from ..custody import CustodyError, CustodyReason
+from ..registry import lifecycle, registry
+from ..registry.lifecycle import RULES, Facts, KeyEvent, KeyState
+from ..registry.registry import RESTORED, Actor, AuthorityError, AuthorityReason, Intent, KeyRecord, key_name
+from .steps import Steps
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Changing keys: rotation, ceremony with minutes, the drill after a compromise."""
