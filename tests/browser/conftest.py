@@ -1,0 +1,77 @@
+"""A real browser for pages: Debian's chromium, driven by Playwright, at the sizes of a desk and of a tablet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import MappingProxyType
+from typing import Literal, Protocol
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+INSTALL = "install the browser that the page tests need: apt-get install -y chromium fonts-wqy-zenhei"
+SIZES = MappingProxyType(
+    {"desk": {"width": 1280, "height": 800}, "tablet": {"width": 820, "height": 1180}},
+)
+LOCALES = MappingProxyType({"zh": "zh-CN", "en": "en-GB"})
+PATIENCE = 15_000  # milliseconds that anything on a page may take on a busy machine
+
+
+class Look(Protocol):
+    """Opens a page in a context of its own: no cookie is shared between two of them."""
+
+    def __call__(
+        self, *, lang: Literal["zh", "en"] = "zh", size: Literal["desk", "tablet"] = "desk", script: bool = True
+    ) -> Page: ...
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Debian's chromium. Loopback is all that it talks to: names outside do not resolve.
+
+    Closed after this folder: Playwright's loop runs in the thread of the tests, where others want their own.
+    """
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.fail(INSTALL, pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ],
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@pytest.fixture
+def look(chromium: Browser) -> Iterator[Look]:
+    """A page in a language and at a size. A script error on any of them, or one that CSP refused, fails the test."""
+    faults: list[str] = []
+    with ExitStack() as contexts:
+
+        def open_page(
+            *, lang: Literal["zh", "en"] = "zh", size: Literal["desk", "tablet"] = "desk", script: bool = True
+        ) -> Page:
+            context = chromium.new_context(
+                viewport=SIZES[size], locale=LOCALES[lang], java_script_enabled=script, reduced_motion="reduce"
+            )
+            contexts.callback(context.close)
+            context.set_default_timeout(PATIENCE)
+            page = context.new_page()
+            page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+            page.on(
+                "console",
+                lambda told: faults.append(told.text) if "Content Security Policy" in told.text else None,
+            )
+            return page
+
+        yield open_page
+    assert not faults
