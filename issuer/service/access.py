@@ -17,7 +17,7 @@ from ..domain.roles import PERMISSIONS, Act, Actor, Role
 from ..store.unit import Receipt, Store
 from .problem_texts import TEXTS, Code
 from .problems import MEDIA_TYPE, STATUS, Problem
-from .schemas import ProblemOut
+from .schemas.base import ProblemOut
 from .sessions import Present, csrf_right
 
 if TYPE_CHECKING:

@@ -26,17 +26,8 @@ from ..access import Caller, Endpoints, Scope, by_act, etag
 from ..pages import After, Limit, decode, encode
 from ..problem_texts import Code
 from ..problems import Problem, language
-from ..schemas import (
-    BIGGEST,
-    AcceptIn,
-    ApplicationOut,
-    ApplicationPage,
-    BlankIn,
-    Handed,
-    HandOverIn,
-    ReceiptOut,
-    Why,
-)
+from ..schemas.applications import AcceptIn, ApplicationOut, ApplicationPage, BlankIn, Handed, HandOverIn, Why
+from ..schemas.base import BIGGEST, ReceiptOut
 from .holders import today, within
 
 api = Endpoints("applications")

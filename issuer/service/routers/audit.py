@@ -25,16 +25,8 @@ from .. import authority_keys
 from ..access import Caller, Endpoints, Scope, by_act, by_role
 from ..problem_texts import Code
 from ..problems import Problem
-from ..schemas import (
-    BIGGEST,
-    CheckpointOut,
-    KeyOut,
-    KeysOut,
-    ReceiptOut,
-    RecordOut,
-    RecordPage,
-    VerifiedOut,
-)
+from ..schemas.base import BIGGEST, ReceiptOut
+from ..schemas.oversight import CheckpointOut, KeyOut, KeysOut, RecordOut, RecordPage, VerifiedOut
 
 api = Endpoints("audit and keys")
 _READ = by_act(Act.AUDIT_EXPORT, Scope.WITHIN)

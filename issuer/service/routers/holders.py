@@ -28,19 +28,9 @@ from ..access import Caller, Endpoints, Scope, by_act, etag
 from ..pages import After, Limit, decode, encode
 from ..problem_texts import Code
 from ..problems import language
-from ..schemas import (
-    BIGGEST,
-    AddressIn,
-    Candidates,
-    DuplicateCheck,
-    HolderIn,
-    HolderLine,
-    HolderOut,
-    HolderPage,
-    MoveIn,
-    Preview,
-    ReceiptOut,
-)
+from ..schemas.base import BIGGEST, ReceiptOut
+from ..schemas.holders import Candidates, DuplicateCheck, HolderIn, HolderLine, HolderOut, HolderPage, Preview
+from ..schemas.permits import AddressIn, MoveIn
 
 api = Endpoints("holders")
 HolderId = Annotated[int, Path(ge=1, le=BIGGEST)]

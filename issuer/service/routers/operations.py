@@ -13,7 +13,7 @@ from ..access import documented
 from ..metrics import CONTENT_TYPE
 from ..problem_texts import TEXTS, Code
 from ..problems import STATUS, Problem
-from ..schemas import Out
+from ..schemas.base import Out
 from ..state import Service
 
 router = APIRouter(tags=["operations"])

@@ -25,7 +25,10 @@ from ..access import Caller, Endpoints, Scope, by_act, etag
 from ..pages import After, Limit, decode, encode
 from ..problem_texts import Code
 from ..problems import language
-from ..schemas import (
+from ..schemas.applications import Why
+from ..schemas.base import ReceiptOut
+from ..schemas.holders import Preview
+from ..schemas.permits import (
     AddressIn,
     EndorseIn,
     GrantOut,
@@ -35,13 +38,10 @@ from ..schemas import (
     PermitLine,
     PermitOut,
     PermitPage,
-    Preview,
-    ReceiptOut,
     RemindIn,
     ReplaceIn,
     RevokeIn,
     TerminateIn,
-    Why,
 )
 from .holders import today, within
 

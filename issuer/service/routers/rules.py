@@ -27,7 +27,8 @@ from ..access import PEOPLE, Caller, Endpoints, Scope, by_act, by_role
 from ..problem_texts import Code
 from ..problems import Fault, Problem
 from ..runs import Job
-from ..schemas import FindingOut, JobOut, LintOut, ReceiptOut, RuleSetOut
+from ..schemas.base import ReceiptOut
+from ..schemas.oversight import FindingOut, JobOut, LintOut, RuleSetOut
 from .holders import today
 
 api = Endpoints("rules")

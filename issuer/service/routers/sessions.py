@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from ...domain.reasons import Reason
 from ...store.models.people import District
 from ..access import ANYBODY, SIGNED_IN, Caller, Endpoints, token_of
-from ..schemas import SessionOut, SignIn
+from ..schemas.people import SessionOut, SignIn
 from ..sessions import Present, csrf_of
 from ..state import Service
 

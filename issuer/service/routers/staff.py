@@ -15,7 +15,8 @@ from ...domain.roles import Act, Role
 from ...store import queries
 from ...store.models.people import District, Operator, Session
 from ..access import PEOPLE, Caller, Endpoints, Scope, by_act, by_role, etag
-from ..schemas import BIGGEST, DistrictIn, DistrictOut, OperatorIn, OperatorOut, PasswordIn, ReceiptOut
+from ..schemas.base import BIGGEST, ReceiptOut
+from ..schemas.people import DistrictIn, DistrictOut, OperatorIn, OperatorOut, PasswordIn
 
 api = Endpoints("people and places")
 OperatorId = Annotated[int, Path(ge=1, le=BIGGEST)]

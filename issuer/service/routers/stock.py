@@ -21,8 +21,8 @@ from ...store.models.people import District
 from ...store.models.stock import Card, CardMovement
 from ..access import OFFICE, Caller, Endpoints, Scope, by_act, by_role, etag
 from ..pages import After, Limit, decode, encode
-from ..schemas import (
-    BIGGEST,
+from ..schemas.base import BIGGEST, ReceiptOut
+from ..schemas.stock import (
     BalanceOut,
     CardHistory,
     CardOut,
@@ -30,7 +30,6 @@ from ..schemas import (
     DayIn,
     DestroyIn,
     MovementOut,
-    ReceiptOut,
     SpoilIn,
     StockIn,
     TakeBackIn,

@@ -17,7 +17,8 @@ from ..access import OFFICE, Caller, Endpoints, Scope, by_act, by_role
 from ..problem_texts import Code
 from ..problems import Problem, body, language, of_refusal, request_id
 from ..runs import Run
-from ..schemas import PlanLine, ProblemOut, ReaderOut, RunEvent, RunEvents, RunIn, RunOut, RunProgress
+from ..schemas.base import ProblemOut
+from ..schemas.writing import PlanLine, ReaderOut, RunEvent, RunEvents, RunIn, RunOut, RunProgress
 from .applications import ApplicationId
 from .holders import within
 from .permits import Number, dossier
