@@ -39,24 +39,25 @@ def renew(home: str, custody: Custody, *, now: datetime) -> Renewed:
     from ..publication import home as publication
     from ..publication import root as roots
 
-    history, settings = publication.roots(home), publication.load_settings(home)
-    path = os.path.join(home, FOLDER, DRAFT)
-    draft = _standing(path, len(history) + 1) or _draft(history[-1], now)
-    root = roots.parse(draft).signed
-    for key_id in root.roles["root"].keyids:
-        if roots.missing(draft, previous=history[-1]).complete:
-            break
-        uri = settings.keys.get(key_id)
-        if uri is not None and key_id not in roots.parse(draft).signatures:
-            draft = _sign(draft, history[-1], custody, uri)
-    lacks = roots.missing(draft, previous=history[-1])
-    if lacks.complete:
-        publication.install_root(home, draft)
-        if os.path.lexists(path):
-            os.unlink(path)
-    else:
-        replace(path, draft, mode=PUBLIC)
-    return Renewed(version=root.version, lacking=max(lacks.old, lacks.new), expires=root.expires)
+    with publication.publishing(home):
+        history, settings = publication.roots(home), publication.load_settings(home)
+        path = os.path.join(home, FOLDER, DRAFT)
+        draft = _standing(path, len(history) + 1) or _draft(history[-1], now)
+        root = roots.parse(draft).signed
+        for key_id in root.roles["root"].keyids:
+            if roots.missing(draft, previous=history[-1]).complete:
+                break
+            uri = settings.keys.get(key_id)
+            if uri is not None and key_id not in roots.parse(draft).signatures:
+                draft = _sign(draft, history[-1], custody, uri)
+        lacks = roots.missing(draft, previous=history[-1])
+        if lacks.complete:
+            publication.install_root(home, draft)
+            if os.path.lexists(path):
+                os.unlink(path)
+        else:
+            replace(path, draft, mode=PUBLIC)
+        return Renewed(version=root.version, lacking=max(lacks.old, lacks.new), expires=root.expires)
 
 
 def expiry(home: str) -> datetime | None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from .. import certificates
 from ..algorithms import Purpose
+from ..authority.errors import AuthorityError
+from ..authority.home_lock import locked
 from ..certificates import AuthorityNames, CertificationAuthority, Periods
 from ..custody import Custody, CustodyError, CustodyReason
 from ..envelopes.errors import SignatureError
@@ -44,6 +47,8 @@ _FORMAT = 1
 _SETTINGS, _ROOTS, _VERSIONS = "settings.json", "roots", "versions.json"
 _SIGNER, _LIST = "master-list-signer.der", layout.Kind.MASTER_LIST.value
 _MAX = 1 << 20
+LOCK_WAIT = 10.0
+"""Seconds to wait for a rotation, or for a list that is being signed, before collecting what counters need."""
 
 KEY_COUNTS: Mapping[Role, tuple[int, int]] = {
     Role.ROOT: (3, 5),
@@ -161,6 +166,10 @@ def publish_home(
 
     First the home takes up what the release that stands knows and the home does not (`recover`): it may have come back
     from a backup. `revoke` signs a status list anew, with these statuses, and puts it into the trust directory.
+
+    One release of a home at a time, whatever the directory: two would sign different content with one version number.
+    The home itself is locked only while it is read, so that a rotation is in the release whole or not at all, and a
+    desk need not wait for signing and checking. `AuthorityError` (BUSY) when it is not to be had.
     """
     settings, history = load_settings(home), roots(home)
     if not history:
@@ -181,24 +190,38 @@ def publish_home(
             count(uri)
         return key
 
-    if not dry_run:
-        _recover(directory, history, trust_directory, revoke)
-    targets = collect(trust_directory)
-    if settings.list_signer and not dry_run:
-        targets[_LIST] = _master_list(folder, settings, custody, targets, now, count)
-    elif settings.list_signer and os.path.exists(os.path.join(folder, _LIST)):
-        targets[_LIST] = _read(folder, _LIST)
-    return repository.publish(
-        directory,
-        roots=history,
-        targets=targets,
-        keys=keys,
-        now=now,
-        periods=settings.periods,
-        floor=_versions(folder),
-        reserve=lambda versions: _note(folder, versions),
-        dry_run=dry_run,
-    )
+    with publishing(home):
+        if not dry_run:
+            _recover(home, directory, history, trust_directory, revoke)
+        with locked(home, wait=LOCK_WAIT):
+            targets = collect(trust_directory)
+        if settings.list_signer and not dry_run:
+            targets[_LIST] = _master_list(folder, settings, custody, targets, now, count)
+        elif settings.list_signer and os.path.exists(os.path.join(folder, _LIST)):
+            targets[_LIST] = _read(folder, _LIST)
+        return repository.publish(
+            directory,
+            roots=history,
+            targets=targets,
+            keys=keys,
+            now=now,
+            periods=settings.periods,
+            floor=_versions(folder),
+            reserve=lambda versions: _note(folder, versions),
+            dry_run=dry_run,
+        )
+
+
+@contextmanager
+def publishing(home: str) -> Iterator[None]:
+    """Hold what a home publishes: its roots, its versions, its master list. `PublicationError` (BUSY) at once."""
+    try:
+        with locked(os.path.join(home, FOLDER)):
+            yield
+    except AuthorityError as error:
+        if error.detail != os.path.join(home, FOLDER):
+            raise
+        raise PublicationError("another run publishes", reason=PublicationReason.BUSY, detail=error.detail) from error
 
 
 def roots(home: str) -> tuple[bytes, ...]:
@@ -238,6 +261,7 @@ def add_key_uris(home: str, uris: Mapping[str, str]) -> None:
 
 
 def _recover(
+    home: str,
     directory: str,
     history: Sequence[bytes],
     trust_directory: str,
@@ -250,7 +274,8 @@ def _recover(
     if release.roots[0] != history[0]:
         raise PublicationError("another authority's", reason=PublicationReason.DAMAGED, detail=standing)
     try:
-        found = recover(trust_directory, release.targets)
+        with locked(home, wait=LOCK_WAIT):
+            found = recover(trust_directory, release.targets)
     except (DecodeError, SignatureError, OSError) as error:
         raise PublicationError(str(error), reason=PublicationReason.DAMAGED, detail=trust_directory) from error
     for uri, statuses in found.revoke.items():
