@@ -229,8 +229,10 @@ def permit(
     Raises Refused(CONTENT_TOO_LARGE) when the services of a sector do not fit its file.
     """
     values: list[PermitData | SectorEntitlements] = [data]
-    for sector in SERVICE_SECTORS:
-        services = {code: until for code, until in sorted(entitlements.items()) if Sector.of_code(code) is sector}
+    by_sector: dict[Sector, dict[str, date]] = {sector: {} for sector in SERVICE_SECTORS}
+    for code, until in sorted(entitlements.items()):
+        by_sector[Sector.of_code(code)][code] = until
+    for sector, services in by_sector.items():
         own = address if sector is Sector.HOUSEHOLD else ""
         values.append(SectorEntitlements(sector=sector, services=services, address=own))
     items = {}

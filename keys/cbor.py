@@ -16,7 +16,7 @@ item. The order of map keys is not checked: readers hash bytes as received, so n
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -182,6 +182,12 @@ class _Scanner:
         return at
 
 
+@lru_cache(maxsize=1024)
+def _encoded(key: int | str) -> bytes:
+    """A map key as it is written: they are few, and each card has them all."""
+    return cbor2.dumps(key)
+
+
 def _ordered(value: Any, depth: int) -> Any:
     """`value` with the entries of every map in the order of §4.2.1; cbor2 then writes them as they stand."""
     kind = type(value)
@@ -205,6 +211,6 @@ def _ordered(value: Any, depth: int) -> Any:
             if type(key) is bool or not isinstance(key, int | str):
                 raise ValueError(f"a map key of type {type(key).__name__}")
             plain = _ordered(key, depth + 1)
-            entries.append((cbor2.dumps(plain), plain, _ordered(element, depth + 1)))
+            entries.append((_encoded(plain), plain, _ordered(element, depth + 1)))
         return {key: element for _, key, element in sorted(entries, key=lambda entry: entry[0])}
     raise ValueError(f"a value of type {kind.__name__}")

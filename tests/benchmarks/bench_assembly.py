@@ -1,0 +1,116 @@
+"""Cards assembled and signed a second, beside the two signatures that each of them needs.
+
+One process, wall clock: counting a signature in the registry waits for the disk. The cross-check by the verifier and by
+OpenSSL, which comes before a card is written, is a figure of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from importlib import resources
+from pathlib import Path
+from time import perf_counter
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from card_profiles.model import Content, Slot
+from issuer import application, assemble, crosscheck
+from issuer import desk as desks
+from issuer.assemble import Signer, StatusReference, Validity, WholeCard
+from issuer.desk import Desk
+from keys.authority.authority import Authority
+from keys.authority.file import parse
+
+CARDS = 300
+ROUNDS = 3
+CHECKED = 12
+PASSPHRASE = b"of this measurement only"
+
+
+def main() -> None:
+    samples = resources.files("issuer.samples")
+    record = application.parse(samples.joinpath("01-chen-xiaowen.json").read_bytes(), today=date.today())
+    photo = samples.joinpath("01-chen-xiaowen.jpg").read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        Authority.create(home, parse(samples.joinpath("authority.json").read_bytes()), PASSPHRASE)
+        with desks.opened(home, lambda: PASSPHRASE) as desk:
+            _measure(desk, record, photo)
+
+
+def _measure(desk: Desk, record: application.PermitApplication, photo: bytes) -> None:
+    chip_keys = [_point(ec.generate_private_key(ec.SECP256R1())) for _ in range(CARDS)]
+    validity = Validity.over(record.valid_from, record.endorsed_until, now=datetime.now(UTC))
+    signers: tuple[Signer, Signer] = (desk.document_signer(), desk.entitlement_signer())
+    plain = tuple(_Plain(signer) for signer in signers)
+
+    def card(index: int, keys: tuple[Signer, Signer]) -> WholeCard:
+        return assemble.whole_card(
+            record,
+            photo,
+            chip_key=chip_keys[index],
+            validity=validity,
+            status=StatusReference(uri=desk.status_uri, index=index),
+            office=desk.office,
+            signers=keys,
+            profile=desk.profile,
+            random=os.urandom,
+        )
+
+    def two(index: int, keys: tuple[Signer, Signer]) -> None:
+        message = index.to_bytes(64, "big")
+        for key in keys:
+            key.private_key.sign(message, ec.ECDSA(hashes.SHA256()))
+
+    counted_floor = _rate(lambda index: two(index, signers))
+    counted = _rate(lambda index: card(index, signers))
+    library_floor = _rate(lambda index: two(index, plain))  # type: ignore[arg-type]
+    library = _rate(lambda index: card(index, plain))  # type: ignore[arg-type]
+    whole = card(0, signers)
+    trust = desk.trust()
+    active = desk.profile.permit.by_content(Content.ACTIVE).name
+    candidate = crosscheck.Candidate(
+        slot=Slot.A,
+        permit={name: raw for name, raw in whole.permit.items() if name != active},
+        active=whole.active,
+        identity=whole.identity,
+        card_access=assemble.card_access(desk.profile),
+    )
+    start = perf_counter()
+    for _ in range(CHECKED):
+        crosscheck.check(candidate, trust, desk.profile, signed=validity.signed, begins=validity.begins)
+    checked = CHECKED / (perf_counter() - start)
+    print(f"{'':34}{'cards/s':>10}{'two signatures alone':>24}{'ratio':>9}")
+    print(f"{'by the keys of the authority':34}{counted:>10,.0f}{counted_floor:>24,.0f}{counted / counted_floor:>9.2f}")
+    print(
+        f"{'by bare keys, nothing counted':34}{library:>10,.0f}{library_floor:>24,.0f}{library / library_floor:>9.2f}"
+    )
+    print(f"cross-checked by the verifier and by OpenSSL's programs: {checked:,.0f} cards/s")
+
+
+class _Plain:
+    """The same certificate and a bare key of its curve: what `cryptography` alone would take."""
+
+    def __init__(self, signer: Signer) -> None:
+        self.kid, self.certificate = signer.kid, signer.certificate
+        self.private_key = ec.generate_private_key(signer.private_key.curve)
+
+
+def _rate(work: Callable[[int], object]) -> float:
+    """The best of some rounds, in pieces of work a second."""
+    best = 0.0
+    for _ in range(ROUNDS):
+        start = perf_counter()
+        for index in range(CARDS):
+            work(index)
+        best = max(best, CARDS / (perf_counter() - start))
+    return best
+
+
+def _point(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
