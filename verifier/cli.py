@@ -1,4 +1,4 @@
-"""permit-verifier: check a card or a printed code, decide again from evidence, synchronise, watch or list readers.
+"""permit-verifier: check a card; and the commands of `LATER`, from a printed code to a page for the counter.
 
 Starts light: what a command needs is imported by that command. Exit codes: docs/VERIFICATION.md.
 """
@@ -9,13 +9,13 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from card_profiles.entitlements.catalogue import Sector
-    from card_profiles.iso7816.connection import Connection
     from card_profiles.protocols.pace import Password
 
     from .card_files import Progress
@@ -24,31 +24,76 @@ if TYPE_CHECKING:
     from .report import Effort, Style
     from .verdict import Verdict
 
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
 VERSION = "0.1.0"
 PROGRAM = "permit-verifier"
 
 
+LATER = {
+    "check-code": ("verifier.commands.check_code", "check a printed code"),
+    "watch": ("verifier.commands.watch", "check each card put on a reader"),
+    "replay": ("verifier.commands.replay", "decide again from evidence"),
+    "sync": ("verifier.commands.sync", "take over what the authority published"),
+    "readers": ("verifier.commands.readers", "list card readers"),
+}
+"""Commands by name, the module of each, loaded only when it is the one given, and a line of help."""
+
+
 def main(argv: Sequence[str] | None = None, *, now: Callable[[], datetime] | None = None) -> int:
     """Run a command and return its exit code. `now` gives the time in UTC; the machine's clock by default."""
-    arguments = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    arguments = parser(given).parse_args(given)
     from .read_failed import ReadFailed
 
     style = _style(arguments.lang)
     try:
         return int(arguments.run(arguments, style, now or _now))
     except ReadFailed as failed:
-        return _tell_failure(failed, style, json=getattr(arguments, "json", False))
+        return tell_failure(failed, style, json=getattr(arguments, "json", False))
     except KeyboardInterrupt:
         return 130
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    from card_profiles.entitlements.catalogue import SERVICE_SECTORS
+class Parents(NamedTuple):
+    """Arguments that commands share, as parents of their parsers."""
 
+    common: argparse.ArgumentParser
+    """--lang"""
+    data: argparse.ArgumentParser
+    """--trust, --state, --json"""
+    counter: argparse.ArgumentParser
+    """--sector"""
+    card: argparse.ArgumentParser
+    """--sector, the password, --identity"""
+
+
+def parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """The command line. Only the command that is `given` first has its arguments; the others have their names."""
     top = argparse.ArgumentParser(prog=PROGRAM, description="Checks residence permits, without a network.")
     top.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
     commands = top.add_subparsers(dest="command", required=True)
+    parents = _parents()
+    wanted = next((word for word in given if not word.startswith("-")), "")
+
+    check = commands.add_parser("check", parents=[parents.common, parents.data, parents.card], help="check one card")
+    where = check.add_mutually_exclusive_group()
+    where.add_argument("--reader", metavar="NAME", help="PC/SC reader, or a part of its name (default: the only one)")
+    where.add_argument("--image", metavar="FILE", help="a software card")
+    check.add_argument("--photo", metavar="OUT", help="read the portrait, check it, and write it to OUT")
+    check.add_argument("--evidence", metavar="OUT", help="write what was captured to OUT")
+    check.set_defaults(run=_check)
+
+    for name, (module, told) in LATER.items():
+        if name == wanted:
+            import_module(module).add(commands, parents, told)
+        else:
+            commands.add_parser(name, help=told)
+    return top
+
+
+def _parents() -> Parents:
+    from card_profiles.entitlements.catalogue import SERVICE_SECTORS
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--lang", choices=("zh", "en"), help="language of the output (default: from the locale)")
@@ -65,54 +110,17 @@ def parser() -> argparse.ArgumentParser:
     password.add_argument("--mrz", metavar="NUMBER,BIRTH,EXPIRY", help="document number, YYMMDD, YYMMDD")
     password.add_argument("--code-file", metavar="FILE", help="the code on the card's back: text, PNG or JPEG")
     card.add_argument("--identity", action="store_true", help="read and check the identity application too")
-
-    check = commands.add_parser("check", parents=[common, data, card], help="check one card")
-    where = check.add_mutually_exclusive_group()
-    where.add_argument("--reader", metavar="NAME", help="PC/SC reader, or a part of its name (default: the only one)")
-    where.add_argument("--image", metavar="FILE", help="a software card")
-    check.add_argument("--photo", metavar="OUT", help="read the portrait, check it, and write it to OUT")
-    check.add_argument("--evidence", metavar="OUT", help="write what was captured to OUT")
-    check.set_defaults(run=_check)
-
-    code = commands.add_parser("check-code", parents=[common, data, counter], help="check a printed code")
-    source = code.add_mutually_exclusive_group(required=True)
-    source.add_argument("--text", metavar="FILE", help="what a scanner typed; - for standard input")
-    source.add_argument("--image", metavar="FILE", help="a picture of the card's back, PNG or JPEG")
-    code.set_defaults(run=_check_code, identity=False)
-
-    watch = commands.add_parser("watch", parents=[common, data, card], help="check each card put on a reader")
-    watch.add_argument("--reader", metavar="NAME", help="PC/SC reader, or a part of its name (default: all)")
-    watch.add_argument("--count", metavar="N", type=int, help="end after N cards")
-    watch.set_defaults(run=_watch)
-
-    replay = commands.add_parser("replay", parents=[common, data], help="decide again from evidence")
-    replay.add_argument("--evidence", metavar="FILE", required=True)
-    replay.add_argument("--then", action="store_true", help="as at the time of capture, not as of now")
-    replay.set_defaults(run=_replay)
-
-    sync = commands.add_parser("sync", parents=[common], help="take over what the authority published")
-    sync.add_argument("--from", dest="source", metavar="URL|DIR", required=True, help="web address, or a stick")
-    sync.add_argument("--trust-anchor", metavar="FILE", help="root metadata, handed over in person; the first time")
-    sync.add_argument(
-        "--store", metavar="DIR", help="where to keep it: the --trust of a check (default: $PERMIT_TRUST)"
-    )
-    sync.add_argument("--state", metavar="DIR", help="where the clock watermark is kept (default: $PERMIT_STATE)")
-    sync.add_argument("--json", action="store_true", help="the outcome as JSON")
-    sync.set_defaults(run=_sync)
-
-    readers = commands.add_parser("readers", parents=[common], help="list card readers")
-    readers.set_defaults(run=_readers)
-    return top
+    return Parents(common=common, data=data, counter=counter, card=card)
 
 
-# --- commands --------------------------------------------------------------------------------------------------
+# --- check ------------------------------------------------------------------------------------------------------
 
 
 def _check(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
     from . import opening
 
-    counter = _counter(arguments, now, portrait=arguments.photo is not None)
-    secret = _password(arguments, style)
+    counter = counter_of(arguments, now, portrait=arguments.photo is not None)
+    secret = password_of(arguments, style)
     if arguments.image is not None:
         connection = opening.image(arguments.image)
         limits, on_limits = None, None
@@ -126,125 +134,17 @@ def _check(arguments: argparse.Namespace, style: Style, now: Callable[[], dateti
     finally:
         connection.close()
         _end_progress(quiet=arguments.json)
-    _remember(counter, checked.verdict, style)
-    _show(checked.verdict, checked.effort, style, json=arguments.json)
+    remember(counter, checked.verdict, style)
+    show(checked.verdict, checked.effort, style, json=arguments.json)
     _write_outputs(checked, arguments, style)
     return checked.verdict.exit_code
 
 
-def _check_code(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
-    from . import printed, scan
-
-    counter = _counter(arguments, now)
-    texts = scan.text_file(arguments.text) if arguments.text is not None else scan.picture_file(arguments.image)
-    verdict = counter.check_code(printed.envelope(texts))
-    _remember(counter, verdict, style)
-    _show(verdict, None, style, json=arguments.json)
-    return verdict.exit_code
+# --- what commands share ----------------------------------------------------------------------------------------
 
 
-def _watch(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
-    from card_profiles.readers.monitor import CardChange, watch
-
-    from . import opening
-    from .read_failed import ReadFailed
-    from .reason import Reason
-    from .texts import LABELS
-
-    counter = _counter(arguments, now)
-    left = arguments.count
-    _note(style.say(LABELS["waiting"]))
-    for event in watch():
-        if event.change is CardChange.SERVICE_LOST:
-            lost = opening.no_service()
-            if lost.reason is Reason.READER_SUPPORT_MISSING:
-                raise lost  # no pcscd that comes back will help
-            _tell_failure(lost, style, json=False)
-        if event.change is not CardChange.INSERTED or (arguments.reader or "") not in event.reader:
-            continue
-        try:
-            _watch_one(counter, event.reader, arguments, style)
-        except ReadFailed as failed:
-            _tell_failure(failed, style, json=arguments.json)
-        sys.stdout.flush()
-        left = None if left is None else left - 1
-        if left == 0:
-            break
-        _note(style.say(LABELS["waiting"]))
-    return 0
-
-
-def _watch_one(counter: Counter, reader: str, arguments: argparse.Namespace, style: Style) -> None:
-    from . import opening
-
-    secret = _password(arguments, style)
-    connection: Connection = opening.reader(reader)
-    try:
-        limits, on_limits = opening.remembered(connection)
-        checked = counter.check(connection, secret, limits=limits, on_limits=on_limits)
-    finally:
-        connection.close()
-    _remember(counter, checked.verdict, style)
-    _show(checked.verdict, checked.effort, style, json=arguments.json)
-
-
-def _replay(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
-    from keys.errors import DecodeError
-    from keys.files import read_regular
-
-    from . import evidence as codec
-    from . import opening, store
-    from .counter import load_catalogue, load_trust, read_watermark
-    from .policy import AT_A_COUNTER, Check, Policy
-    from .read_failed import ReadFailed
-    from .reason import Reason
-    from .verify import verify
-
-    directory = store.trust_directory(arguments.trust, dict(os.environ))
-    trust = load_trust(directory)
-    try:
-        raw, _ = read_regular(arguments.evidence, limit=codec.MAX_SIZE)
-        captured = codec.decode(raw)
-        sector = _sector(captured.sector)
-    except (DecodeError, OSError, ValueError) as error:
-        raise ReadFailed(Reason.EVIDENCE_UNREADABLE, "4", str(error)) from error
-    if "EF.SOD" in captured.identity:
-        opening.require_identity_support()
-    watermark = None
-    if not arguments.then:
-        state = store.state_directory(arguments.state, dict(os.environ))
-        watermark = read_watermark(store.Watermark(state), directory)
-    required = AT_A_COUNTER
-    required |= {Check.PORTRAIT} if captured.portrait else set()
-    required |= {Check.IDENTITY} if "EF.SOD" in captured.identity else set()
-    policy = Policy(sector=sector, catalogue=load_catalogue(trust), required=required, watermark=watermark)
-    verdict = verify(captured, trust, policy, now=captured.captured if arguments.then else now())
-    _show(verdict, None, style, json=arguments.json)
-    return verdict.exit_code
-
-
-def _sync(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
-    from . import sync_command
-
-    return sync_command.run(arguments, style, now, os.environ)
-
-
-def _readers(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]) -> int:
-    from . import opening
-    from .texts import LABELS
-
-    found = opening.readers()
-    if not found:
-        print(style.say(LABELS["no_readers"]))
-    for state in found:
-        print(f"{state.name}  ({style.say(LABELS['card' if state.card_present else 'empty'])})")
-    return 0
-
-
-# --- parts -----------------------------------------------------------------------------------------------------
-
-
-def _counter(arguments: argparse.Namespace, now: Callable[[], datetime], *, portrait: bool = False) -> Counter:
+def counter_of(arguments: argparse.Namespace, now: Callable[[], datetime], *, portrait: bool = False) -> Counter:
+    """The counter that the arguments ask for. Raises ReadFailed."""
     from time import perf_counter
 
     from . import store
@@ -256,7 +156,7 @@ def _counter(arguments: argparse.Namespace, now: Callable[[], datetime], *, port
         require_identity_support()
     environment = dict(os.environ)
     return Counter(
-        sector=_sector(arguments.sector),
+        sector=sector_of(arguments.sector),
         trust_directory=store.trust_directory(arguments.trust, environment),
         watermark=store.Watermark(store.state_directory(arguments.state, environment)),
         now=now,
@@ -267,7 +167,8 @@ def _counter(arguments: argparse.Namespace, now: Callable[[], datetime], *, port
     )
 
 
-def _password(arguments: argparse.Namespace, style: Style) -> Password:
+def password_of(arguments: argparse.Namespace, style: Style) -> Password:
+    """What opens the card, from wherever the arguments say. Raises ReadFailed."""
     if arguments.code_file is not None:
         from . import printed, scan
 
@@ -285,7 +186,8 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _sector(name: str) -> Sector:
+def sector_of(name: str) -> Sector:
+    """A sector that has services; ValueError for others."""
     from card_profiles.entitlements.catalogue import SERVICE_SECTORS, Sector
 
     sector = Sector(name)
@@ -337,11 +239,13 @@ def _end_progress(*, quiet: bool) -> None:
         sys.stderr.write("\r\x1b[K")
 
 
-def _note(line: str) -> None:
+def note(line: str) -> None:
+    """A line on standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
-def _show(verdict: Verdict, effort: Effort | None, style: Style, *, json: bool) -> None:
+def show(verdict: Verdict, effort: Effort | None, style: Style, *, json: bool) -> None:
+    """The verdict on standard output."""
     from . import report
 
     if json:
@@ -352,7 +256,8 @@ def _show(verdict: Verdict, effort: Effort | None, style: Style, *, json: bool) 
         print(report.human(verdict, style, effort))
 
 
-def _tell_failure(failed: ReadFailed, style: Style, *, json: bool) -> int:
+def tell_failure(failed: ReadFailed, style: Style, *, json: bool) -> int:
+    """Why there is no verdict, and the exit code for it."""
     from . import report
     from .reason import Blame, blame
     from .verdict import ExitCode
@@ -364,17 +269,18 @@ def _tell_failure(failed: ReadFailed, style: Style, *, json: bool) -> int:
 
         print(dumps(report.failure_tree(failed, code), ensure_ascii=False))
     else:
-        _note(report.failure(failed, style))
+        note(report.failure(failed, style))
     return code
 
 
-def _remember(counter: Counter, verdict: Verdict, style: Style) -> None:
+def remember(counter: Counter, verdict: Verdict, style: Style) -> None:
+    """Move the watermark; a state directory that cannot be written is told and changes nothing."""
     from .texts import LABELS
 
     try:
         counter.remember(verdict)
     except OSError as error:  # the verdict stands; the next check of a clock set back will be weaker
-        _note(f"{style.say(LABELS['watermark_kept'])}{error.strerror}")
+        note(f"{style.say(LABELS['watermark_kept'])}{error.strerror}")
 
 
 def _write_outputs(checked: Checked, arguments: argparse.Namespace, style: Style) -> None:
@@ -387,9 +293,9 @@ def _write_outputs(checked: Checked, arguments: argparse.Namespace, style: Style
         try:
             replace(path, content, mode=PRIVATE)
         except OSError as error:  # the verdict stands
-            _note(f"{style.say(LABELS['not_written'])}{path}: {error.strerror}")
+            note(f"{style.say(LABELS['not_written'])}{path}: {error.strerror}")
         else:
-            _note(style.say(LABELS[label]) + path)
+            note(style.say(LABELS[label]) + path)
 
     if arguments.evidence is not None:
         from . import evidence as codec
@@ -403,8 +309,10 @@ def _write_outputs(checked: Checked, arguments: argparse.Namespace, style: Style
         try:
             write(arguments.photo, "photo_written", dg2.decode(checked.evidence.portrait).image)
         except DecodeError as error:  # signed as it is, and yet no picture that we can show
-            _note(f"{style.say(LABELS['not_written'])}{arguments.photo}: {error}")
+            note(f"{style.say(LABELS['not_written'])}{arguments.photo}: {error}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from verifier.cli import main as installed  # the module that the commands import, not a second one
+
+    sys.exit(installed())
