@@ -75,10 +75,10 @@ def main() -> int:
 
 
 def _day() -> int:
-    from .service import day
+    from .service.day import run
 
     print("\n── A day of the issuing service, over its API 签发服务的一天", flush=True)
-    return day.main()
+    return run.main()
 
 
 def _make_passphrase() -> None:

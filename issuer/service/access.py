@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar
 
 from fastapi import APIRouter, Depends, Header, Request
 
@@ -69,6 +69,13 @@ def by_role(*roles: Role, scope: Scope) -> Access:
 OFFICE = (Role.REGISTRAR, Role.APPROVER, Role.AUDITOR)
 
 
+class Once(TypedDict):
+    """The headers of an act, as the acts take them."""
+
+    key: str | None
+    version: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A request that may be made: by whom, from which desk, with which Idempotency-Key and which expected version."""
@@ -87,6 +94,16 @@ class Call:
     def store(self) -> Store:
         """The database."""
         return self.service.store
+
+    @property
+    def by(self) -> tuple[Store, Actor]:
+        """What every act takes first."""
+        return self.store, self.actor
+
+    @property
+    def once(self) -> Once:
+        """What makes an act harmless when it is repeated, and refused when its ground has moved."""
+        return {"key": self.key, "version": self.version}
 
     def done(self, receipt: Receipt) -> Receipt:
         """Count an act."""

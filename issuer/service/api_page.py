@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from ..domain.reasons import Reason
-from .day import COMMANDS, FIRST, LATER, YEAR, Step
+from .day.steps import COMMANDS, FIRST, LATER, YEAR, Step
 from .problem_texts import TEXTS, Code
 from .problems import STATUS
 

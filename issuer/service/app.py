@@ -20,7 +20,19 @@ from .clockwork import Clockwork
 from .middleware import DEFAULT_LIMIT, Surroundings
 from .problem_texts import Code
 from .problems import Fault, Problem
-from .routers import applications, audit, holders, operations, permits, rules, sessions, staff, stock, writing
+from .routers import (
+    applications,
+    audit,
+    holders,
+    operations,
+    permit_acts,
+    permits,
+    rules,
+    sessions,
+    staff,
+    stock,
+    writing,
+)
 from .state import Service
 
 VERSION = "1"
@@ -31,6 +43,7 @@ ROUTERS = (
     applications.api.router,
     writing.api.router,
     permits.api.router,
+    permit_acts.api.router,
     stock.api.router,
     rules.api.router,
     audit.api.router,

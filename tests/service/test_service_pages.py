@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from issuer.domain.reasons import Reason
-from issuer.service import api_page, day
+from issuer.service import api_page
+from issuer.service.day import run
+from issuer.service.day.steps import STEPS
 from issuer.service.problem_texts import TEXTS, Code
 from issuer.service.settings import VARIABLES
 
@@ -22,7 +24,7 @@ def test_the_page_about_the_api_is_up_to_date() -> None:
 def test_every_step_of_the_day_is_on_the_page() -> None:
     page = (DOCS / "API.md").read_text("utf-8")
     at = 0
-    for step in day.STEPS:
+    for step in STEPS:
         at = page.index("\n".join(api_page.curl(step)), at) + 1
 
 
@@ -43,7 +45,8 @@ def test_every_setting_is_in_the_handbook() -> None:
 @pytest.mark.timeout(600)
 def test_the_day(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Registration to handover, endorsement, loss, replacement, end: real processes, software cards, a whole chain."""
-    code = day.main(tmp_path / "day")
+    code = run.main(tmp_path / "day")
     told = capfd.readouterr()
     assert code == 0, told.err
-    assert "records hold" in told.out
+    assert re.search(r"[0-9]+ records hold; a checkpoint vouches up to record [1-9][0-9]*", told.out)
+    assert "; 2 checkpoints vouch up to record" in told.out

@@ -86,11 +86,7 @@ def application(application: ApplicationId, call: Caller, response: Response) ->
 def checklist(application: ApplicationId, body: Handed, call: Caller) -> Any:
     """The first time, `missing` in the receipt is everything that lacks: it is told once and in full (Decree 663 art.
     9), and nothing else can be asked for later."""
-    return call.done(
-        applications.apply(
-            call.store, call.actor, application, present=body.present, key=call.key, version=call.version
-        )
-    )
+    return call.done(applications.apply(*call.by, application, present=body.present, **call.once))
 
 
 @api.act(
@@ -127,7 +123,7 @@ async def keep_photo(application: ApplicationId, call: Caller, request: Request)
             raise Problem(
                 Code.PHOTO, detail=refusal_lines(refused, language(request))[0], reason=refused.reason
             ) from refused
-        return applications.capture_photo(call.store, call.actor, application, image, key=call.key)
+        return applications.capture_photo(*call.by, application, image, key=call.key)
 
     return call.done(await run_in_threadpool(keep))
 
@@ -164,17 +160,7 @@ def see_photo(application: ApplicationId, call: Caller) -> Response:
 def accept(application: ApplicationId, body: AcceptIn, call: Caller) -> Any:
     """What is complete is accepted; `slip` in the receipt is for the applicant, `due_on` the day by which the card is
     ready."""
-    return call.done(
-        applications.accept(
-            call.store,
-            call.actor,
-            application,
-            present=body.present,
-            ground=body.ground,
-            key=call.key,
-            version=call.version,
-        )
-    )
+    return call.done(applications.accept(*call.by, application, present=body.present, ground=body.ground, **call.once))
 
 
 @api.act(
@@ -187,9 +173,7 @@ def accept(application: ApplicationId, body: AcceptIn, call: Caller) -> Any:
 )
 def extend(application: ApplicationId, body: Why, call: Caller) -> Any:
     """To 30 days from acceptance, once, for a reason."""
-    return call.done(
-        applications.extend(call.store, call.actor, application, reason=body.reason, key=call.key, version=call.version)
-    )
+    return call.done(applications.extend(*call.by, application, reason=body.reason, **call.once))
 
 
 @api.act(
@@ -209,9 +193,7 @@ def approve(application: ApplicationId, call: Caller) -> Any:
         found = _application(transaction, application, call)
         holder = transaction.get_one(Holder, found.holder_id)
         decision = entitlements.decision(entitlements.assess(transaction, holder, today(call)))
-    return call.done(
-        applications.approve(call.store, call.actor, application, decision, key=call.key, version=call.version)
-    )
+    return call.done(applications.approve(*call.by, application, decision, **call.once))
 
 
 @api.act(
@@ -224,15 +206,13 @@ def approve(application: ApplicationId, call: Caller) -> Any:
 )
 def reject(application: ApplicationId, body: Why, call: Caller) -> Any:
     """As a second officer, and why."""
-    return call.done(
-        applications.reject(call.store, call.actor, application, reason=body.reason, key=call.key, version=call.version)
-    )
+    return call.done(applications.reject(*call.by, application, reason=body.reason, **call.once))
 
 
 @api.act("/applications/{application}/withdraw", by_act(Act.WITHDRAW), "Withdraw", *_MOVING, response_model=ReceiptOut)
 def withdraw(application: ApplicationId, call: Caller) -> Any:
     """The applicant does not want it any more; a permit that was approved for it ends."""
-    return call.done(applications.withdraw(call.store, call.actor, application, key=call.key, version=call.version))
+    return call.done(applications.withdraw(*call.by, application, **call.once))
 
 
 @api.act(
@@ -253,14 +233,7 @@ def allocate(application: ApplicationId, body: BlankIn, call: Caller) -> Any:
     application, at the same moment, one gets it and the other is told."""
     return call.done(
         production.allocate_blank(
-            call.store,
-            call.actor,
-            application,
-            desk=body.desk,
-            serial=body.serial,
-            district_id=body.district,
-            key=call.key,
-            version=call.version,
+            *call.by, application, desk=body.desk, serial=body.serial, district_id=body.district, **call.once
         )
     )
 
@@ -275,7 +248,7 @@ def allocate(application: ApplicationId, body: BlankIn, call: Caller) -> Any:
 )
 def release(application: ApplicationId, call: Caller) -> Any:
     """A blank that nothing was written on goes back into the drawer."""
-    return call.done(production.release_blank(call.store, call.actor, application, key=call.key, version=call.version))
+    return call.done(production.release_blank(*call.by, application, **call.once))
 
 
 @api.act(
@@ -290,9 +263,7 @@ def release(application: ApplicationId, call: Caller) -> Any:
 )
 def hand_over(application: ApplicationId, body: HandOverIn, call: Caller) -> Any:
     """To whoever shows the slip: the permit is in force from here on."""
-    return call.done(
-        production.hand_over(call.store, call.actor, application, slip=body.slip, key=call.key, version=call.version)
-    )
+    return call.done(production.hand_over(*call.by, application, slip=body.slip, **call.once))
 
 
 def _application(transaction: Transaction, application: int, call: Caller) -> Application:

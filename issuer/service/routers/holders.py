@@ -125,7 +125,7 @@ def register(body: HolderIn, call: Caller) -> Any:
         ground=body.ground,
         facts=facts,
     )
-    return call.done(persons.register(call.store, call.actor, person, not_the_same_as=body.not_the_same, key=call.key))
+    return call.done(persons.register(*call.by, person, not_the_same_as=body.not_the_same, key=call.key))
 
 
 @api.get("/holders/{holder}", _READ, "A holder", Reason.NO_HOLDER, response_model=HolderOut)
@@ -167,7 +167,7 @@ def holder(holder: HolderId, call: Caller, response: Response) -> Any:
 )
 def apply_again(holder: HolderId, call: Caller) -> Any:
     """For a known person whose permit has ended, or who withdrew."""
-    return call.done(persons.register_again(call.store, call.actor, holder, key=call.key))
+    return call.done(persons.register_again(*call.by, holder, key=call.key))
 
 
 @api.act(
@@ -180,17 +180,7 @@ def apply_again(holder: HolderId, call: Caller) -> Any:
 )
 def change_address(holder: HolderId, body: AddressIn, call: Caller) -> Any:
     """Within the district; no new card. `late` in the receipt when it was reported after more than ten days."""
-    return call.done(
-        persons.change_address(
-            call.store,
-            call.actor,
-            holder,
-            address=body.address,
-            since=body.since,
-            key=call.key,
-            version=call.version,
-        )
-    )
+    return call.done(persons.change_address(*call.by, holder, address=body.address, since=body.since, **call.once))
 
 
 @api.act(
@@ -205,11 +195,7 @@ def change_address(holder: HolderId, body: AddressIn, call: Caller) -> Any:
 def move(holder: HolderId, body: MoveIn, call: Caller) -> Any:
     """Into the care of another district, with open application and permit; done by the one that has them in care
     now."""
-    return call.done(
-        persons.move_district(
-            call.store, call.actor, holder, district_id=body.district, key=call.key, version=call.version
-        )
-    )
+    return call.done(persons.move_district(*call.by, holder, district_id=body.district, **call.once))
 
 
 @api.get(

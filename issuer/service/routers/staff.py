@@ -42,9 +42,7 @@ def districts(call: Caller) -> Any:
 def create_district(body: DistrictIn, call: Caller) -> Any:
     """A place below another, within the own district. `code` is unique; GB/T 2260 where there is one."""
     return call.done(
-        staff.create_district(
-            call.store, call.actor, code=body.code, name=body.name, parent_id=body.parent, key=call.key
-        )
+        staff.create_district(*call.by, code=body.code, name=body.name, parent_id=body.parent, key=call.key)
     )
 
 
@@ -80,8 +78,7 @@ def create_operator(body: OperatorIn, call: Caller) -> Any:
     call.service.passwords.check(body.password, name=body.name)
     return call.done(
         staff.create_operator(
-            call.store,
-            call.actor,
+            *call.by,
             name=body.name,
             display_name=body.display_name,
             role=Role(body.role),
@@ -104,7 +101,7 @@ def set_password(operator: OperatorId, body: PasswordIn, call: Caller) -> Any:
     with call.store.read() as transaction:
         found = _within(transaction, operator, call.actor.place)
     call.service.passwords.check(body.password, name=found.name)
-    receipt = staff.set_password(call.store, call.actor, operator, body.password)
+    receipt = staff.set_password(*call.by, operator, body.password)
     _end_sessions(call, operator)
     return call.done(receipt)
 
@@ -118,7 +115,7 @@ def set_password(operator: OperatorId, body: PasswordIn, call: Caller) -> Any:
 )
 def disable(operator: OperatorId, call: Caller) -> Any:
     """Signs in no more; what they did stays theirs. All their sessions end."""
-    receipt = staff.disable_operator(call.store, call.actor, operator)
+    receipt = staff.disable_operator(*call.by, operator)
     _end_sessions(call, operator)
     return call.done(receipt)
 

@@ -134,8 +134,7 @@ def receive(body: StockIn, call: Caller) -> Any:
     """By the serials on the delivery note, all or none."""
     return call.done(
         stock.receive_stock(
-            call.store,
-            call.actor,
+            *call.by,
             district_id=body.district,
             serials=body.serials,
             desk=body.desk,
@@ -158,8 +157,7 @@ def transfer(body: StockIn, call: Caller) -> Any:
     """To another drawer, all or none: from the vault to a desk in the morning."""
     return call.done(
         stock.transfer_stock(
-            call.store,
-            call.actor,
+            *call.by,
             serials=body.serials,
             district_id=body.district,
             desk=body.desk,
@@ -173,9 +171,7 @@ def transfer(body: StockIn, call: Caller) -> Any:
 def spoil(serial: SerialPath, body: SpoilIn, call: Caller) -> Any:
     """Not issued yet, and of no use any more: what was written on it is INVALID, its application needs another
     blank."""
-    return call.done(
-        stock.spoil(call.store, call.actor, serial, reason=body.reason, key=call.key, version=call.version)
-    )
+    return call.done(stock.spoil(*call.by, serial, reason=body.reason, **call.once))
 
 
 @api.act(
@@ -189,17 +185,7 @@ def spoil(serial: SerialPath, body: SpoilIn, call: Caller) -> Any:
 )
 def take_back(serial: SerialPath, body: TakeBackIn, call: Caller) -> Any:
     """It was written off as lost; it stays void."""
-    return call.done(
-        stock.take_back(
-            call.store,
-            call.actor,
-            serial,
-            district_id=body.district,
-            desk=body.desk,
-            key=call.key,
-            version=call.version,
-        )
-    )
+    return call.done(stock.take_back(*call.by, serial, district_id=body.district, desk=body.desk, **call.once))
 
 
 @api.act(
@@ -207,7 +193,7 @@ def take_back(serial: SerialPath, body: TakeBackIn, call: Caller) -> Any:
 )
 def destroy(body: DestroyIn, call: Caller) -> Any:
     """Through the shredder, before a witness who is named."""
-    return call.done(stock.destroy(call.store, call.actor, body.serials, witness=body.witness, key=call.key))
+    return call.done(stock.destroy(*call.by, body.serials, witness=body.witness, key=call.key))
 
 
 @api.act(
@@ -224,8 +210,7 @@ def close_day(body: DayIn, call: Caller) -> Any:
     """`counted` are the blanks in the drawer, by hand. Where they differ from the ledger a `note` must say why."""
     return call.done(
         stock.end_of_day(
-            call.store,
-            call.actor,
+            *call.by,
             district_id=body.district,
             counted=body.counted,
             desk=body.desk,

@@ -1,32 +1,15 @@
-"""A scripted day over the API, with software cards: registration to handover; a year later endorsement, loss,
-replacement, end. `python -m issuer.service.day` runs it; docs/API.md shows the same steps for curl, made from STEPS.
-"""
+"""The steps of the day, as a table."""
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-HERE = Path("build/day")
-SAMPLES = Path(__file__).parent.parent / "samples"
 YEAR = 340
 """Days between the two halves: the month before the full year, in which the endorsement is done."""
 PASSWORD = "paper-lantern-and-9-oars"  # noqa: S105 - of a demonstration
 CARDS = ("00000000000000000001", "00000000000000000002")
-_PROBLEM = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +52,15 @@ def _written(run: str) -> Step:
         method="GET",
         path=f"/runs/{{{run}}}",
         until=("state", "done"),
+    )
+
+
+def _checkpoint() -> Step:
+    return Step(
+        title="A checkpoint: the audit signer vouches for every record so far",
+        who="admin",
+        method="POST",
+        path="/audit/checkpoints",
     )
 
 
@@ -196,11 +188,13 @@ FIRST = (
         method="GET",
         path="/stock?district={city}&desk=desk-1",
     ),
+    _checkpoint(),
 )
 LATER = (
     _sign_in("registrar"),
     _sign_in("approver"),
     _sign_in("auditor"),
+    _sign_in("admin"),
     Step(title="Whose endorsement is due", who="registrar", method="GET", path="/endorsements"),
     Step(
         title="Endorsed, with a new address in the same pass: old → new",
@@ -293,6 +287,7 @@ LATER = (
         path="/stock/days",
         body={"district": "{city}", "desk": "desk-1", "counted": 0},
     ),
+    _checkpoint(),
     Step(
         title="The auditor believes nothing: every record and every signature",
         who="auditor",
@@ -308,199 +303,3 @@ COMMANDS = (
     "permit-issuer init --city-name 示例市 --administrator admin --password-file {here}/password",
 )
 """What stands before the first request; with the settings of `environment`."""
-
-
-class DayFailed(Exception):
-    """A step was answered otherwise than it should."""
-
-
-class Client:
-    """Runs steps against a service."""
-
-    def __init__(self, base: str, known: dict[str, str]) -> None:
-        self._base = base + "/api/v1"
-        self.known = known
-
-    def run(self, step: Step) -> Any:
-        """One step; its answer. Raises DayFailed."""
-        for _ in range(600):
-            status, answer = self._send(step)
-            if status != step.status:
-                raise DayFailed(f"{step.title}: {status} in place of {step.status}: {answer}")
-            if step.until is None or answer[step.until[0]] == step.until[1]:
-                break
-            if answer[step.until[0]] == "failed":
-                raise DayFailed(f"{step.title}: {answer['problem']}")
-            time.sleep(0.05)
-        for name, path in step.take.items():
-            self.known[name] = str(pick(answer, path))
-        return answer
-
-    def _send(self, step: Step) -> tuple[int, Any]:
-        headers = {"Accept-Language": "en"}
-        if step.who:
-            headers["Authorization"] = f"Bearer {self.known[step.who]}"
-        content: bytes | None = None
-        if step.photo is not None:
-            headers["Content-Type"] = "image/jpeg"
-            content = (SAMPLES / step.photo).read_bytes()
-        elif step.body is not None:
-            headers["Content-Type"] = "application/json"
-            content = json.dumps(fill(step.body, self.known)).encode()
-        if step.method != "GET" and step.who:
-            headers["Idempotency-Key"] = secrets.token_hex(16)
-        url = self._base + step.path.format_map(self.known)
-        request = urllib.request.Request(url, content, headers, method=step.method)  # noqa: S310 - our own service
-        try:
-            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
-                return response.status, json.loads(response.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.loads(error.read())
-
-
-def fill(value: Any, known: Mapping[str, str]) -> Any:
-    """A body with what is known by now; a text that is one brace and a number becomes a number."""
-    if isinstance(value, Mapping):
-        return {name: fill(item, known) for name, item in value.items()}
-    if isinstance(value, list):
-        return [fill(item, known) for item in value]
-    if isinstance(value, str) and value.startswith("{"):
-        text = value.format_map(known)
-        return int(text) if value == "{city}" else text
-    return value
-
-
-def pick(answer: Any, path: str) -> Any:
-    """The member at ``data.holder`` or ``0.id``."""
-    for name in path.split("."):
-        answer = answer[int(name)] if name.isdigit() else answer[name]
-    return answer
-
-
-def environment(here: Path, port: int) -> dict[str, str]:
-    """The settings of the demonstration."""
-    return {
-        "PERMIT_HOME": str(here / "authority"),
-        "PERMIT_PASSPHRASE_FILE": str(here / "passphrase"),
-        "PERMIT_READERS": f"desk-1=image:{here / 'card-1.img'};desk-2=image:{here / 'card-2.img'}",
-        "PERMIT_PORT": str(port),
-        "PERMIT_LOG_LEVEL": "warning",
-    }
-
-
-def prepare(here: Path) -> None:
-    """Keys that serve for a year, two blank cards, the database, the first administrator."""
-    if here.exists():
-        shutil.rmtree(here)
-    here.mkdir(parents=True)
-    tree = json.loads((SAMPLES / "authority.json").read_text("utf-8"))
-    tree["validity"] = {"signer_key_days": 366}
-    (here / "authority.json").write_text(json.dumps(tree))
-    for name, text in (("passphrase", secrets.token_hex(16)), ("password", PASSWORD)):
-        (here / name).write_text(text + "\n")
-        (here / name).chmod(0o600)
-    for template in COMMANDS:
-        _program(template.format(here=here, samples=here).split(), environment(here, 0))
-
-
-@contextmanager
-def served(here: Path, *, ahead: int = 0) -> Iterator[str]:
-    """The service in a process of its own; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [_path("permit-issuer"), "serve", "--days-ahead", str(ahead)]
-    process = subprocess.Popen(command, env=_clean() | environment(here, port))  # noqa: S603 - our own program
-    base = f"http://127.0.0.1:{port}"
-    try:
-        _wait(base, process)
-        yield base
-    finally:
-        process.terminate()
-        process.wait(150)
-
-
-def main(place: Path = HERE) -> int:
-    """The whole day, its state in `place`; exit code 0 when every step ended as it should."""
-    started = time.monotonic()
-    here = place.absolute()
-    known: dict[str, str] = {"yesterday": _day(YEAR - 1)}
-    try:
-        prepare(here)
-        for steps, ahead in ((FIRST, 0), (LATER, YEAR)):
-            if ahead:
-                print(f"── {ahead} days later")
-            with served(here, ahead=ahead) as base:
-                client = Client(base, known)
-                for step in steps:
-                    begun = time.monotonic()
-                    answer = client.run(step)
-                    milliseconds = (time.monotonic() - begun) * 1000
-                    print(f"{milliseconds:7.0f} ms  {step.title}{_told(answer)}")
-    except (DayFailed, subprocess.CalledProcessError, OSError) as failed:
-        print(f"day: {failed}", file=sys.stderr)
-        return 1
-    _program([PROGRAM, "audit", "verify"], environment(here, 0))
-    print(f"Done in {time.monotonic() - started:.1f} s. docs/API.md has the same day for curl.")
-    return 0
-
-
-PROGRAM = "permit-issuer"
-
-
-def _told(answer: Any) -> str:
-    """What is worth a look, in a few words."""
-    if not isinstance(answer, dict):
-        return ""
-    if "code" in answer and "action" in answer:
-        return f": {answer['title']}. {answer['action']}"
-    if "act" in answer:
-        data = answer["data"]
-        words = [answer["state"]] if answer["state"] else []
-        words += [f"{name} {data[name]}" for name in ("slip", "permit", "serial", "due_on", "fee") if data.get(name)]
-        if data.get("missing"):
-            words.append(f"missing: {', '.join(data['missing'])}")
-        words += [
-            f"{line['name']}: {line['old'] or '-'} → {line['new'] or '-'}" for line in data.get("changes", [])[:4]
-        ]
-        return f": {'; '.join(words)}" if words else ""
-    if "records" in answer:
-        return f": {answer['records']} records hold"
-    if answer.get("can"):
-        return f": CAN {answer['can']} for the face"
-    return ""
-
-
-def _day(ahead: int) -> str:
-    from datetime import UTC, datetime, timedelta
-
-    return (datetime.now(UTC) + timedelta(days=ahead)).date().isoformat()
-
-
-def _wait(base: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            raise DayFailed(f"the service ended with {process.returncode}")
-        try:
-            with urllib.request.urlopen(base + "/readyz", timeout=5):  # noqa: S310
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise DayFailed("the service does not answer")
-
-
-def _program(command: list[str], settings: dict[str, str]) -> None:
-    subprocess.run([_path(command[0]), *command[1:]], env=_clean() | settings, check=True)  # noqa: S603
-
-
-def _path(program: str) -> str:
-    return str(Path(sys.executable).parent / program)
-
-
-def _clean() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("PERMIT_")}
-
-
-if __name__ == "__main__":
-    sys.exit(main())
