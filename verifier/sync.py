@@ -100,7 +100,8 @@ class _Run:
         cache = self._cache(anchor)
         client, fetcher = sync_client.connect(self._source, cache, anchor, self._now)
         with closing(fetcher):
-            names = sync_client.refresh(client, fetcher, self._now, self._previous)
+            known = os.path.join(self._standing, generations.METADATA) if self._standing else None
+            names = sync_client.refresh(client, fetcher, self._now, self._previous, known)
             changed = self._targets(client, fetcher, names)
         record = self._record(client)
         _require_past(record.published, self._now)

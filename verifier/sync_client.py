@@ -28,6 +28,7 @@ from keys.publication import layout
 from keys.publication.client import DirectoryFetcher, TrackingFetcher, WebFetcher, updater
 from keys.publication.metadata import signed_at
 
+from . import sync_fork
 from .sync_reason import SyncReason, SyncRefused
 from .sync_record import SyncRecord
 
@@ -62,10 +63,21 @@ def connect(source: str, cache: str, anchor: bytes, now: datetime) -> tuple[Upda
         raise SyncRefused(SyncReason.ANCHOR_INVALID, str(error)) from error
 
 
-def refresh(client: Updater, fetcher: TrackingFetcher, now: datetime, previous: SyncRecord | None) -> tuple[str, ...]:
-    """Bring the metadata up to date; the names of the targets, each of which a counter may take."""
-    with _explained(client, fetcher, now, previous):
-        client.refresh()
+def refresh(
+    client: Updater, fetcher: TrackingFetcher, now: datetime, previous: SyncRecord | None, standing: str | None
+) -> tuple[str, ...]:
+    """Bring the metadata up to date; the names of the targets, each of which a counter may take.
+
+    `standing` is the metadata directory of the generation that stands.
+    """
+    try:
+        with _explained(client, fetcher, now, previous):
+            client.refresh()
+    except SyncRefused as refused:
+        # Whatever else is wrong with it: that keys signed twice is what people must hear of.
+        _require_no_fork(client, fetcher, standing, refused)
+        raise
+    _require_no_fork(client, fetcher, standing, None)
     accepted = offered(client)
     if previous is not None and not (
         previous.root <= accepted.root
@@ -85,6 +97,16 @@ def refresh(client: Updater, fetcher: TrackingFetcher, now: datetime, previous: 
             raise SyncRefused(SyncReason.TOO_LARGE, name)
     # The master list is for readers of other makers: a counter has the same certificates one by one.
     return tuple(sorted(client._trusted_set.targets.targets.keys() - {str(layout.Kind.MASTER_LIST)}))
+
+
+def _require_no_fork(
+    client: Updater, fetcher: TrackingFetcher, standing: str | None, refused: SyncRefused | None
+) -> None:
+    if standing is None:
+        return
+    forked = sync_fork.find(client._trusted_set.root, fetcher, standing, ask_for_root=refused is not None)
+    if forked is not None:
+        raise SyncRefused(SyncReason.FORKED, forked) from refused
 
 
 def has(client: Updater, name: str, path: str) -> bool:

@@ -36,6 +36,7 @@ class SyncReason(StrEnum):
     FROZEN = "frozen"  # expired: somebody withholds the newer release, or nobody made one
     OLDER = "older"  # a whole release that is older than ours
     ROLLED_BACK = "rolled-back"  # a new signature over old parts
+    FORKED = "forked"  # well signed, with a version that we have, and other content: keys that signed twice
 
     # --- the content ------------------------------------------------------------------------------------
     TRUST_INVALID = "trust-invalid"  # certificates that cannot be used

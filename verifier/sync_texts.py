@@ -94,6 +94,11 @@ REASONS: dict[SyncReason, Text] = {
         "来源用新的签名掩盖旧的内容:请勿使用此来源,并立即报告。",
         "The source puts new signatures over old content: do not use it, and report it at once.",
     ),
+    SyncReason.FORKED: (
+        "警报:同一版本号下有两份签名有效而内容不同的数据,签名密钥可能已被他人使用。请勿使用此来源,保留原样,并立即报告发证机关。",
+        "ALARM: this source has a version that this machine has, well signed, with other content: somebody may be "
+        "using the signing keys. Do not use it, keep it as it is, and report it to the authority at once.",
+    ),
     SyncReason.TRUST_INVALID: (
         "来源的证书无法使用:请报告发证机关。",
         "The certificates in the source cannot be used: report it to the authority.",

@@ -63,10 +63,21 @@ class TrackingFetcher(FetcherInterface):
         """Bytes of `last`."""
         self.metadata = b""
         """Content of `last` when it is metadata, as far as it came."""
+        self.seen: dict[str, bytes] = {}
+        """All metadata that came, by path: also what the client looked at and laid aside."""
         self.total = 0
         """Bytes in all."""
         self.broke_off = False
         """Whether `last` had begun to come when the connection broke."""
+
+    @property
+    def local(self) -> bool:
+        """Whether a file more costs nothing."""
+        return isinstance(self._inner, DirectoryFetcher)
+
+    def metadata_at(self, name: str, limit: int) -> bytes:
+        """One metadata file of the source, as it lies there; `DownloadError`."""
+        return self.download_bytes(f"{self._base}{layout.METADATA}/{name}", limit)
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         self.close()
@@ -87,6 +98,7 @@ class TrackingFetcher(FetcherInterface):
                 self.total += len(chunk)
                 if self.last.startswith(layout.METADATA) and self.received <= layout.MAX_TARGETS:
                     self.metadata += chunk
+                    self.seen[self.last] = self.metadata
                 yield chunk
         except Exception as error:  # a connection may break in as many ways as the HTTP library has classes
             self.broke_off = True

@@ -35,8 +35,11 @@ from tests.distribution import CITY, FIRST, SECOND, Quiet, anchor, lay_out, serv
 from tests.factory import AGGREGATION_URI, DAY, NOW, STATUS_URI, Authority, Signer, authority
 from tests.killed import dies
 from verifier import generations, sync_record
+from verifier.cli import main
 from verifier.sync import CLOCK_TOLERANCE, sync
 from verifier.sync_reason import SyncReason, SyncRefused
+from verifier.sync_texts import REASONS
+from verifier.verdict import ExitCode
 
 SHARD = f"status/{status_file_name(STATUS_URI)}"
 OTHER_URI = "https://permits.example/status/1"
@@ -431,6 +434,61 @@ def signatures_from_tomorrow(at: Path) -> None:
     lay_out(at, targets(3), version=3, now=AT + DAY)
 
 
+# --- keys that sign twice: a version that the counter has, with enough signatures and other content -------------------
+
+
+@attack(SyncReason.FORKED)
+def the_same_release_without_the_revocation(at: Path) -> None:
+    """The counter would keep what it has, and nobody would hear of the thief."""
+    lay_out(at, targets(1), version=2, now=NOW + DAY)
+
+
+@attack(SyncReason.FORKED)
+def the_same_content_signed_at_another_time(at: Path) -> None:
+    lay_out(at, targets(2), version=2, now=NOW + DAY + timedelta(seconds=1))
+
+
+@attack(SyncReason.FORKED)
+def another_timestamp_over_the_same_snapshot(at: Path) -> None:
+    at.mkdir()
+    shutil.copytree(at.parent / "given", at, dirs_exist_ok=True)
+    snapshot = (at / "metadata" / "2.snapshot.json").read_bytes()
+    made = lay_out(at.parent / "theirs", targets(2), version=2, now=AT, snapshot=snapshot)
+    shutil.copy(made / "metadata" / "timestamp.json", at / "metadata" / "timestamp.json")
+
+
+@attack(SyncReason.FORKED)
+def a_new_timestamp_over_another_snapshot_of_the_same_version(at: Path) -> None:
+    """Here TUF goes by the snapshot that the counter has, whatever hash the timestamp names."""
+    lay_out(at, targets(3), now=AT, versions={Role.TIMESTAMP: 3, Role.SNAPSHOT: 2, Role.TARGETS: 3})
+
+
+@attack(SyncReason.FORKED)
+def a_new_snapshot_over_other_targets_of_the_same_version(at: Path) -> None:
+    """And here TUF takes the other ones."""
+    lay_out(at, targets(3), now=AT, versions={Role.TIMESTAMP: 3, Role.SNAPSHOT: 3, Role.TARGETS: 2})
+
+
+@attack(SyncReason.FORKED)
+def a_fork_that_is_also_expired(at: Path) -> None:
+    lay_out(at, targets(1), version=2, now=AT - PERIODS[Role.TIMESTAMP])
+
+
+@attack(SyncReason.FORKED)
+def a_fork_of_which_half_is_missing(at: Path) -> None:
+    lay_out(at, targets(3), now=AT, versions={Role.TIMESTAMP: 3, Role.SNAPSHOT: 3, Role.TARGETS: 2})
+    (at / "metadata" / "2.targets.json").unlink()
+
+
+@attack(SyncReason.FORKED)
+def another_first_root_by_the_same_root_keys_over_other_keys(at: Path) -> None:
+    from keys.publication.root import draft
+
+    roles = {role: FIRST.roles[role] if role is Role.ROOT else SECOND.roles[role] for role in Role}
+    other = signed_root(draft(roles, previous=None, now=AT), FIRST.root[:3], None)
+    lay_out(at, targets(3), version=3, now=AT, roots=[other], keys=SECOND.keys)
+
+
 @pytest.mark.parametrize("transport", ["stick", "server"])
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_doctored_release(tmp_path: Path, store: Path, name: str, transport: str) -> None:
@@ -452,6 +510,33 @@ def test_the_same_release_undoctored(tmp_path: Path, store: Path, transport: str
     assert done.record.timestamp == 3
     trust = TrustStore.load(generations.resolve(str(store)))
     assert trust.status_list(STATUS_URI, now=AT).lookup(REVOKED) is Status.INVALID
+
+
+def test_what_no_key_signed_is_no_fork(tmp_path: Path, store: Path) -> None:
+    """A flipped bit, or a stranger's signature, is for another reason: the alarm is for keys that signed twice."""
+    lay_out(tmp_path / "theirs", targets(1), version=2, now=AT, roots=[SECOND.first_root()], keys=SECOND.keys)
+    assert refused(str(tmp_path / "theirs"), store) is SyncReason.TOO_FEW_SIGNATURES
+
+
+def test_the_release_that_the_counter_has_is_no_fork(tmp_path: Path, store: Path) -> None:
+    again = sync(str(tmp_path / "given"), str(store), now=AT)
+    assert (again.changed, again.record.timestamp) == ((), 2)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_fork_on_a_stick_is_told(
+    tmp_path: Path, store: Path, language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay_out(tmp_path / "stick", targets(1), version=2, now=NOW + DAY)
+    arguments = ["sync", "--from", str(tmp_path / "stick"), "--store", str(store), "--lang", language]
+    before = tree(store)
+    assert main([*arguments, "--state", str(tmp_path / "state")], now=lambda: AT) == ExitCode.OWN_DATA
+    assert tree(store) == before
+    told = capsys.readouterr().err
+    assert REASONS[SyncReason.FORKED][language == "en"] in told
+    assert "timestamp 2" in told
+    assert main([*arguments, "--state", str(tmp_path / "state"), "--json"], now=lambda: AT) == ExitCode.OWN_DATA
+    assert json.loads(capsys.readouterr().out)["reason"] == "forked"
 
 
 # --- time ----------------------------------------------------------------------------------------------------------
