@@ -6,9 +6,9 @@ The only place of the verifier that knows what time it is.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from card_profiles.entitlements.catalogue import Catalogue, Sector, load, parse
 from card_profiles.iso7816.connection import Connection, Limits
@@ -46,7 +46,8 @@ class Checked:
 class Counter:
     """Checks cards for one sector. `now` gives UTC, `clock` seconds that only grow, `random` bytes for the protocols.
 
-    Raises ReadFailed when the own data cannot be used: TRUST_MISSING, TRUST_DAMAGED.
+    `freshness` replaces limits of `Policy` by their names. Raises ReadFailed when the own data cannot be used:
+    TRUST_MISSING, TRUST_DAMAGED.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Counter:
         random: Callable[[int], bytes],
         portrait: bool = False,
         identity: bool = False,
+        freshness: Mapping[str, timedelta] | None = None,
     ) -> None:
         self._now, self._clock, self._random = now, clock, random
         self._watermark = watermark
@@ -69,7 +71,27 @@ class Counter:
         required |= {Check.PORTRAIT} if portrait else set()
         required |= {Check.IDENTITY} if identity else set()
         self._sector, self._required = sector, required
+        self._freshness = dict(freshness or {})
         self._load()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Services and their names, by our own data."""
+        return self._policy.catalogue
+
+    @property
+    def policy(self) -> Policy:
+        """What this counter demands, with the latest time that it knows."""
+        return self._policy
+
+    def trust(self) -> TrustStore:
+        """Our own data, as it lies there now. Raises ReadFailed."""
+        self._refresh()
+        return self._trust
+
+    def _refresh(self) -> None:
+        if generations.resolve(self._trust_directory) != self._generation:
+            self._load()
 
     def _load(self) -> None:
         """Our own data, as it lies there now: synchronisation may switch it while a counter is at work."""
@@ -80,6 +102,7 @@ class Counter:
             catalogue=load_catalogue(self._trust),
             required=self._required,
             watermark=read_watermark(self._watermark, self._generation),
+            **self._freshness,
         )
 
     def check(
@@ -90,11 +113,11 @@ class Counter:
         limits: Limits | None = None,
         on_limits: Callable[[Limits], None] | None = None,
         progress: Callable[[Progress], None] | None = None,
+        early: Callable[[Verdict], None] | None = None,
     ) -> Checked:
-        """Read the card and decide. Raises ReadFailed."""
+        """Read the card and decide. `early` hears the verdict of steps 1 to 8 before 9 is read. Raises ReadFailed."""
         begin = self._clock()
-        if generations.resolve(self._trust_directory) != self._generation:
-            self._load()
+        self._refresh()
         request = Request(
             profile=RESIDENCE_PERMIT_V1,
             sector=self._policy.sector,
@@ -105,7 +128,16 @@ class Counter:
             portrait=self._portrait,
             identity=self._identity,
         )
-        reading = read(connection, request, clock=self._clock, limits=limits, on_limits=on_limits, progress=progress)
+        first = None if early is None else self._early(early)
+        reading = read(
+            connection,
+            request,
+            clock=self._clock,
+            limits=limits,
+            on_limits=on_limits,
+            progress=progress,
+            before_portrait=first,
+        )
         verdict = timed(reading, self._trust, self._policy, now=self._now(), clock=self._clock)
         effort = Effort(
             commands=reading.commands,
@@ -115,12 +147,15 @@ class Counter:
         )
         return Checked(verdict=verdict, evidence=reading.evidence, effort=effort)
 
+    def _early(self, told: Callable[[Verdict], None]) -> Callable[[Evidence], None]:
+        policy = self._policy.without(Check.PORTRAIT).without(Check.IDENTITY)
+        return lambda evidence: told(verify(evidence, self._trust, policy, now=self._now()))
+
     def check_code(self, raw: bytes) -> Verdict:
         """Decide about the COSE_Sign1 of a printed code (`printed.envelope`), at its lower assurance."""
         from . import printed
 
-        if generations.resolve(self._trust_directory) != self._generation:
-            self._load()
+        self._refresh()
         return printed.verify(raw, self._trust, self._policy, now=self._now())
 
     def remember(self, verdict: Verdict) -> None:

@@ -78,16 +78,17 @@ def read(
     limits: Limits | None = None,
     on_limits: Callable[[Limits], None] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    before_portrait: Callable[[Evidence], None] | None = None,
 ) -> Reading:
     """Read the card in reach. `clock` gives seconds, for the times of the steps.
 
     `limits` are what is known of this kind of card, from its ATR otherwise; `on_limits` hears when a card needed
-    shorter reads. Raises `ReadFailed`.
+    shorter reads. `before_portrait` hears what steps 1 to 8 captured, before step 9. Raises `ReadFailed`.
     """
     counting = CountingConnection(connection)
     learned: list[Limits] = []
     channel = Channel(counting, limits or Limits.from_atr(connection.atr), on_limits=learned.append)
-    session = _Session(channel, request, clock, progress or _ignore)
+    session = _Session(channel, request, clock, progress or _ignore, before_portrait or _ignore)
     for _ in range(_MAX_SESSIONS):
         try:
             evidence = session.read()
@@ -107,8 +108,28 @@ def read(
     )
 
 
-def _ignore(_: Progress) -> None:
+def _ignore(_: object) -> None:
     pass
+
+
+def unusable(channel: Channel, profile: CardProfile) -> Reason | None:
+    """What the card in reach tells to anybody: OTHER_CARD, NOT_ACTIVATED, TERMINATED, or None: it may be read.
+
+    Ends a session and selects the permit application: reset the card before `read`. Raises CardMisbehaved,
+    TransportFailed.
+    """
+    channel.secure = None
+    response = channel.send(commands.select_application(profile.permit.aid, fcp=True))
+    if response.sw == StatusWord.TERMINATION_WARNING:
+        return Reason.TERMINATED
+    if not response.ok:
+        return Reason.OTHER_CARD
+    reasons: dict[LifeCycle | None, Reason] = {
+        LifeCycle.BLANK: Reason.NOT_ACTIVATED,
+        LifeCycle.PERSONALISING: Reason.NOT_ACTIVATED,
+        LifeCycle.TERMINATED: Reason.TERMINATED,
+    }
+    return reasons.get(_life_cycle(response.data))
 
 
 def _reset(channel: Channel, number: str) -> None:
@@ -127,9 +148,15 @@ class _Session:
     """One power-up of the card."""
 
     def __init__(
-        self, channel: Channel, request: Request, clock: Callable[[], float], progress: Callable[[Progress], None]
+        self,
+        channel: Channel,
+        request: Request,
+        clock: Callable[[], float],
+        progress: Callable[[Progress], None],
+        before_portrait: Callable[[Evidence], None],
     ) -> None:
         self._channel = channel
+        self._before_portrait = before_portrait
         self._request = request
         self._profile = request.profile
         self._clock = clock
@@ -152,6 +179,7 @@ class _Session:
         self._step("2", lambda: self._pace(info))
         evidence, active, claim = self._step("3", lambda: self._permit(evidence))
         evidence = self._step("8", lambda: self._chip(evidence, active, claim))
+        self._before_portrait(evidence)
         if self._request.portrait and not evidence.chip_fault:
             evidence = self._step("9a", lambda: self._portrait(evidence))
         if self._request.identity and not evidence.chip_fault:
@@ -219,21 +247,11 @@ class _Session:
 
     def _diagnosed(self, otherwise: Reason, detail: str) -> ReadFailed:
         """Why the card does not let us in: another kind of card, not activated, terminated, or `otherwise`."""
-        self._channel.secure = None
         try:
-            response = self._channel.send(commands.select_application(self._profile.permit.aid, fcp=True))
+            reason = unusable(self._channel, self._profile)
         except CardMisbehaved:
-            return ReadFailed(Reason.OTHER_CARD, self.number, detail)
-        if response.sw == StatusWord.TERMINATION_WARNING:
-            return ReadFailed(Reason.TERMINATED, self.number, detail)
-        if not response.ok:
-            return ReadFailed(Reason.OTHER_CARD, self.number, detail)
-        reasons: dict[LifeCycle | None, Reason] = {
-            LifeCycle.BLANK: Reason.NOT_ACTIVATED,
-            LifeCycle.PERSONALISING: Reason.NOT_ACTIVATED,
-            LifeCycle.TERMINATED: Reason.TERMINATED,
-        }
-        return ReadFailed(reasons.get(_life_cycle(response.data), otherwise), self.number, detail)
+            reason = Reason.OTHER_CARD
+        return ReadFailed(reason or otherwise, self.number, detail)
 
     def _failed(self, error: CardMisbehaved) -> ReadFailed:
         detail = str(error)

@@ -15,6 +15,9 @@ from .reason import Reason
 from .texts import FACETS, LABELS, OUTCOMES, REASONS, STEPS, Language, Text, text
 from .verdict import Assurance, ExitCode, Facet, Outcome, ServiceEntitlement, Step, Verdict
 
+SCHEMA = "residence-permit-check/1"
+"""The form of what machines are told; another number when a member goes or changes its meaning."""
+
 _SYMBOLS = {Outcome.PASSED: "[+]", Outcome.WARNING: "[!]", Outcome.FAILED: "[x]", Outcome.NOT_CHECKED: "[?]"}
 _COLOURS = {Outcome.PASSED: "32", Outcome.WARNING: "33", Outcome.FAILED: "31", Outcome.NOT_CHECKED: "35"}
 _HEADLINES = {
@@ -122,9 +125,11 @@ def _step(step: Step, style: Style) -> str:
 
 
 def json_tree(verdict: Verdict, effort: Effort | None) -> dict[str, object]:
-    """The whole verdict for machines: reason codes, no texts."""
+    """The whole verdict for machines: reason codes, no texts. docs/INTEGRATION.md, verifier/answer-1.schema.json."""
     holder = verdict.holder
     return {
+        "schema": SCHEMA,
+        "kind": "verdict",
         "accepted": verdict.accepted,
         "exit_code": int(verdict.exit_code),
         "assurance": verdict.assurance,
@@ -182,6 +187,8 @@ def json_tree(verdict: Verdict, effort: Effort | None) -> dict[str, object]:
 def failure_tree(failed: ReadFailed, exit_code: ExitCode) -> dict[str, object]:
     """A reading that came to no verdict, for machines."""
     return {
+        "schema": SCHEMA,
+        "kind": "failure",
         "accepted": False,
         "exit_code": int(exit_code),
         "reasons": [failed.reason],
