@@ -273,12 +273,14 @@ def _other_items(desk: Desk, writer: CardWriter, password: Password, active: Act
     permit, slot = desk.profile.permit, Slot(active.slot)
     writer.open_pace(password)
     writer.select_secured(permit)
-    items = {}
-    for sector in SERVICE_SECTORS[1:]:
-        file = permit.by_content(Content.SECTOR, slot=slot, element=sector)
-        length = active.length(permit.by_content(Content.SECTOR, slot=Slot.A, element=sector).sfi)
-        items[sector] = writer.read(permit, file.name, length)
-    return items
+    names = {
+        permit.by_content(Content.SECTOR, slot=slot, element=sector).name: sector for sector in SERVICE_SECTORS[1:]
+    }
+    lengths = {
+        name: active.length(permit.by_content(Content.SECTOR, slot=Slot.A, element=sector).sfi)
+        for name, sector in names.items()
+    }
+    return {names[name]: raw for name, raw in writer.read_all(permit, lengths).items()}
 
 
 def _plausible(old: Standing, new: Standing, today: date, expiry: date) -> None:
@@ -342,11 +344,14 @@ def _write(
     meter = Meter((*writes, compare, opening, switch, judge), told, desk.monotonic)
     reader = _reader(desk, meter.add)
     step = opening
+
+    def begun(next_one: Step) -> None:
+        nonlocal step
+        step = next_one
+        meter.begin(next_one)
+
     try:
-        for step in writes:
-            meter.begin(step)
-            writer.update(step)
-            meter.end()
+        writer.update_all(writes, begun, meter.end)
         step = compare
         meter.begin(step)
         read_back.rest_of_permit(writer, files, password, reader, serial=serial)

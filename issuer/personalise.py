@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -173,8 +174,14 @@ class _Run:
             self._do(step)
         self._do(Step(kind=StepKind.ASSEMBLE))
         assert self._contents is not None
-        for step in plan.write(self._contents, self._desk.profile, chunk=chunk_size(self._writer)):
-            self._do(step)
+        for kind, steps in groupby(
+            plan.write(self._contents, self._desk.profile, chunk=chunk_size(self._writer)), key=lambda step: step.kind
+        ):
+            if kind is StepKind.WRITE:
+                self._write_run(tuple(steps))
+            else:
+                for step in steps:
+                    self._do(step)
         self._do(plan.finish(self._contents)[0])
         return self._contents
 
@@ -189,13 +196,25 @@ class _Run:
         try:
             self._perform(step)
         except (CardMisbehaved, DecodeError) as error:
-            raise Refused(
-                Refusal.CARD_FAILED,
-                step=f"{step.kind} {step.file}".strip(),
-                error=error,
-                serial=self._card.serial.hex(),
-            ) from error
+            raise self._failed(step, error) from error
         self._meter.end()
+
+    def _write_run(self, steps: tuple[Step, ...]) -> None:
+        at_hand = steps[0]
+
+        def begun(step: Step) -> None:
+            nonlocal at_hand
+            at_hand = step
+            self._meter.begin(step)
+
+        try:
+            self._writer.update_all(steps, begun, self._meter.end)
+        except (CardMisbehaved, DecodeError) as error:
+            raise self._failed(at_hand, error) from error
+
+    def _failed(self, step: Step, error: Exception) -> Refused:
+        what = f"{step.kind} {step.file}".strip()
+        return Refused(Refusal.CARD_FAILED, step=what, error=error, serial=self._card.serial.hex())
 
     def _perform(self, step: Step) -> None:
         profile, writer = self._desk.profile, self._writer
@@ -212,8 +231,6 @@ class _Run:
                 writer.put_password(self._can)
             case StepKind.PASSWORD_MRZ:
                 writer.put_password(self._mrz)
-            case StepKind.WRITE:
-                writer.update(step)
             case StepKind.READ_BACK:
                 self._read_back()
             case StepKind.ACTIVATE:

@@ -115,10 +115,10 @@ def rest_of_permit(
     """Files of the permit application over a PACE session of our own, compared. Raises Refused(READ_BACK)."""
     writer.open_pace(password)
     writer.select_secured(reader.profile.permit)
+    files = writer.read_all(reader.profile.permit, {name: len(content) for name, content in expected.items()})
     for name, content in expected.items():
-        raw = writer.read(reader.profile.permit, name, len(content))
-        reader.told(len(raw))
-        _compare(name, raw, content, serial)
+        reader.told(len(files[name]))
+        _compare(name, files[name], content, serial)
 
 
 def accept(evidence: Evidence, reader: Reader, *, serial: bytes, begins: datetime, required: frozenset[Check]) -> None:

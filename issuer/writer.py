@@ -6,10 +6,11 @@ Raises TransportFailed as it comes, CardMisbehaved as it comes; Refused where th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from card_profiles.errors import CardFault, CardMisbehaved
 from card_profiles.iso7816 import commands, tlv
+from card_profiles.iso7816.apdu import CommandApdu
 from card_profiles.iso7816.commands import expect_ok
 from card_profiles.iso7816.connection import Channel, Connection, Limits
 from card_profiles.iso7816.exchange import run
@@ -146,13 +147,35 @@ class CardWriter:
 
     def update(self, step: Step) -> None:
         """One UPDATE BINARY of the plan."""
-        sfi = step.sfi if step.sfi >= 0 else None
-        command = commands.update_binary(data=step.data, sfi=sfi, offset=step.offset)
-        expect_ok(self.channel.send(command), f"UPDATE BINARY {step.file}")
+        expect_ok(self.channel.send(_update(step)), f"UPDATE BINARY {step.file}")
+
+    def update_all(self, steps: Sequence[Step], begun: Callable[[Step], None], done: Callable[[], None]) -> None:
+        """UPDATE BINARY steps in their order, together as far as the connection carries them so. `begun` and `done`
+        hear of each step in turn, when its answer is there; at the step that fails, `begun` alone."""
+        while steps:
+            together, steps = steps[: self.channel.max_batch], steps[self.channel.max_batch :]
+            if len(together) == 1:
+                begun(together[0])
+                self.update(together[0])
+                done()
+                continue
+            begun(together[0])
+            responses = self.channel.send_all([_update(step) for step in together])
+            for number, (step, response) in enumerate(zip(together, responses, strict=False)):
+                if number:
+                    begun(step)
+                expect_ok(response, f"UPDATE BINARY {step.file}")
+                done()
 
     def read(self, application: Application, name: str, length: int) -> bytes:
         """A whole file of the selected application."""
         return commands.read_file(self.channel, application.file(name).sfi, length) if length else b""
+
+    def read_all(self, application: Application, lengths: Mapping[str, int]) -> dict[str, bytes]:
+        """Whole files of the selected application, each of its length."""
+        by_sfi = {application.file(name).sfi: name for name in lengths}
+        found = commands.read_files(self.channel, {sfi: lengths[name] for sfi, name in by_sfi.items()})
+        return {by_sfi[sfi]: content for sfi, content in found.items()}
 
     def activate(self) -> None:
         """ACTIVATE: in force from here on."""
@@ -161,6 +184,11 @@ class CardWriter:
     def terminate(self) -> None:
         """TERMINATE CARD USAGE, for good."""
         expect_ok(self.channel.send(commands.terminate_card_usage()), "TERMINATE CARD USAGE")
+
+
+def _update(step: Step) -> CommandApdu:
+    sfi = step.sfi if step.sfi >= 0 else None
+    return commands.update_binary(data=step.data, sfi=sfi, offset=step.offset)
 
 
 def _life_cycle(fcp: bytes) -> LifeCycle:

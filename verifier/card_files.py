@@ -127,6 +127,11 @@ class Recorder:
     def restore(self, snapshot: int) -> None:
         self._inner.restore(snapshot)
 
+    def ahead(self) -> Recorder:
+        opener = Recorder(self._inner.ahead())
+        opener._pending, opener.exchanges = self._pending, self.exchanges
+        return opener
+
     def max_plain_command(self, limit: int) -> int:
         return self._inner.max_plain_command(limit)
 

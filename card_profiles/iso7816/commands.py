@@ -6,7 +6,7 @@ the GlobalPlatform Card Specification 2.3.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from card_profiles.errors import CardFault, CardMisbehaved
 from card_profiles.iso7816 import tlv
@@ -205,7 +205,8 @@ def read_file(channel: Channel, sfi: int, length: int, *, progress: Callable[[in
 
     No header is read and no byte too many: on contactless readers the number of commands is the time. When the card
     cannot answer as much as its limits say, the reads become shorter and the channel's `on_limits` hears what works.
-    `progress` hears the number of bytes read so far.
+    `progress` hears the number of bytes read so far. Where a connection carries commands together, the first read shows
+    how long they may be.
 
     CardMisbehaved: TOO_SHORT when the file ends early, TOO_LONG when an answer is longer than asked for, STATUS_WORD,
     and whatever the secure layer raises (then with shorter reads already in force for the next session).
@@ -216,6 +217,65 @@ def read_file(channel: Channel, sfi: int, length: int, *, progress: Callable[[in
         content += _read(channel, sfi if at == 0 else None, at, length - at)
         if progress is not None:
             progress(len(content))
+        size = len(content) - at
+        while channel.max_batch > 1 and len(content) < length:
+            several = _read_several(channel, len(content), length - len(content), size)
+            content += several
+            if progress is not None:
+                progress(len(content))
+            if len(several) % size:
+                break
+    return bytes(content)
+
+
+def read_files(channel: Channel, files: Mapping[int, int]) -> dict[int, bytes]:
+    """The EFs of the current application by SFI, each with exactly that many bytes; raises as `read_file`.
+
+    Where a connection carries commands together, the longest comes first: what card and reader can carry is known
+    then, and the files that fit one answer follow together.
+    """
+    found: dict[int, bytes] = {}
+    short: list[int] = []
+    order = sorted(files, key=lambda sfi: files[sfi], reverse=True) if channel.max_batch > 1 else list(files)
+    for sfi in order:
+        if not files[sfi]:
+            found[sfi] = b""
+        elif found and channel.max_batch > 1 and files[sfi] <= channel.max_read():
+            short.append(sfi)
+        else:
+            found[sfi] = read_file(channel, sfi, files[sfi])
+    while short:
+        together, short = short[: channel.max_batch], short[channel.max_batch :]
+        responses = channel.send_all([read_binary(sfi=sfi, ne=files[sfi]) for sfi in together])
+        for sfi, response in zip(together, responses, strict=False):
+            data = expect_ok(response, "READ BINARY").data
+            if len(data) > files[sfi]:
+                raise CardMisbehaved("more than was asked for", fault=CardFault.TOO_LONG, sw=response.sw)
+            found[sfi] = data if len(data) == files[sfi] else read_file(channel, sfi, files[sfi])
+    return {sfi: found[sfi] for sfi in files}
+
+
+def _read_several(channel: Channel, offset: int, remaining: int, size: int) -> bytes:
+    """Reads of `size` bytes, as many as are carried together; at least one byte. A shorter answer ends what counts."""
+    reads: list[tuple[int, CommandApdu]] = []
+    while remaining > 0 and len(reads) < channel.max_batch:
+        count = min(size, remaining, channel.max_read() - (_B1_OVERHEAD if offset > MAX_SHORT_OFFSET else 0))
+        reads.append((count, read_binary(ne=count, offset=offset)))
+        offset, remaining = offset + count, remaining - count
+    content = bytearray()
+    responses = channel.send_all([command for _, command in reads])
+    for number, ((count, command), response) in enumerate(zip(reads, responses, strict=False)):
+        data = read_binary_data(command, response)
+        if len(data) > count:
+            raise CardMisbehaved("more than was asked for", fault=CardFault.TOO_LONG, sw=response.sw)
+        last = number == len(reads) - 1
+        if not data or not (response.ok or (last and response.sw == StatusWord.END_OF_FILE)):
+            if response.ok or response.sw in (StatusWord.END_OF_FILE, StatusWord.WRONG_P1_P2):
+                raise CardMisbehaved("the file ends early", fault=CardFault.TOO_SHORT, sw=response.sw)
+            expect_ok(response, "READ BINARY")
+        content += data
+        if len(data) < count:
+            break
     return bytes(content)
 
 

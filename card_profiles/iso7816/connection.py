@@ -6,7 +6,7 @@ secure layer is up, and steps the length of reads down when a card or reader can
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -21,7 +21,6 @@ from card_profiles.iso7816.apdu import (
     CommandApdu,
     ResponseApdu,
 )
-from card_profiles.iso7816.status import describe
 from keys.errors import DecodeError
 
 MAX_RESPONSE = EXTENDED_NE + 512  # bytes over all parts of one response; the excess is room for secure messaging
@@ -48,6 +47,18 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """Let go of the card; never raises."""
+
+
+class BatchConnection(Connection, Protocol):
+    """A card at the other end of a link: commands that are carried together cost one trip there and back."""
+
+    max_batch: int  # commands in one `transmit_all`
+
+    def transmit_all(self, commands: Sequence[bytes], *, stop_unless: int = 0x9000) -> list[bytes]:
+        """Send commands one after the other, next to the reader, up to the first answer with another status word than
+        `stop_unless`; at least one of them. The responses to those that were sent. TransportFailed, and then nobody
+        knows how many the card executed.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +142,9 @@ class SecureLayer(Protocol):
     def restore(self, snapshot: int) -> None:
         """Undo `wrap`, when the card proved that it did not process the command."""
 
+    def ahead(self) -> SecureLayer:
+        """What will `unwrap` the answer to the command just wrapped; this one goes on as if that had been done."""
+
     def max_plain_command(self, limit: int) -> int:
         """Plaintext bytes in a command of `limit` data bytes."""
 
@@ -171,6 +185,12 @@ class Channel:
     def secure(self, layer: SecureLayer | None) -> None:
         self._secure = layer
         self._ended = False
+
+    @property
+    def max_batch(self) -> int:
+        """How many commands `send_all` carries together; 1 where each is a trip of its own anyway."""
+        found: int = getattr(self.connection, "max_batch", 1)
+        return found
 
     def max_read(self) -> int:
         """Plaintext bytes that one response can bring."""
@@ -216,6 +236,60 @@ class Channel:
             data = data[room:]
         return self._send_one(command if data is command.data else replace(command, data=data))
 
+    def send_all(self, commands: Sequence[CommandApdu]) -> list[ResponseApdu]:
+        """Send commands of which none depends on the answer to another: the plain responses, up to and including the
+        first other than 9000. Together where the connection can carry them so, else one by one; raises as `send`.
+
+        When commands that were carried together stop before the last one, the secure session has ended. Whoever
+        carries them has seen those that were wrapped ahead and could have had them answered, and a command that took
+        the place of one of them would be answered with that.
+        """
+        if self._ended:
+            raise Misuse("the secure session has ended")
+        room = self.max_write()
+        if self.max_batch > 1 and len(commands) > 1 and all(len(command.data) <= room for command in commands):
+            try:
+                return self._together(commands)
+            except BaseException:
+                self._ended = self._secure is not None
+                raise
+        responses: list[ResponseApdu] = []
+        for command in commands:
+            responses.append(self.send(command))
+            if not responses[-1].ok:
+                break
+        return responses
+
+    def _together(self, commands: Sequence[CommandApdu]) -> list[ResponseApdu]:
+        layer = self._secure
+        ready: list[CommandApdu] = []
+        openers: list[SecureLayer] = []
+        for command in commands:
+            ready.append(command if layer is None else layer.wrap(command, extended=self._limits.extended))
+            if layer is not None:
+                openers.append(layer.ahead())
+        responses: list[ResponseApdu] = []
+        while len(responses) < len(ready):
+            for response in self._batch(ready[len(responses) : len(responses) + self.max_batch]):
+                responses.append(openers[len(responses)].unwrap(response) if openers else response)
+                if not responses[-1].ok:
+                    self._ended = layer is not None and len(responses) < len(ready)
+                    return responses
+        return responses
+
+    def _batch(self, commands: Sequence[CommandApdu]) -> Iterator[ResponseApdu]:
+        """Whole responses to the first of `commands`. A card that wants another Le, or has more to say, is asked at
+        once; the commands after that one come later."""
+        connection: BatchConnection = self.connection  # type: ignore[assignment]  # max_batch says that it is one
+        raw = connection.transmit_all([self._encode(command) for command in commands])
+        if not 0 < len(raw) <= len(commands):
+            raise CardMisbehaved("not as many responses as commands", fault=CardFault.MALFORMED_RESPONSE)
+        for number, answer in enumerate(raw):
+            response = self._parse(answer)
+            if response.sw != 0x9000 and number < len(raw) - 1:
+                raise CardMisbehaved("went on after a refusal", fault=CardFault.MALFORMED_RESPONSE, sw=response.sw)
+            yield self._completed(commands[number], response)
+
     def _send_one(self, command: CommandApdu) -> ResponseApdu:
         layer = self._secure
         if layer is None:
@@ -258,7 +332,9 @@ class Channel:
 
     def _exchange(self, command: CommandApdu) -> ResponseApdu:
         """Transmit, correct Le once (6Cxx), collect the parts of a chained response (61xx)."""
-        response = self._transmit(command)
+        return self._completed(command, self._transmit(command))
+
+    def _completed(self, command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
         if response.sw >> 8 == 0x6C:
             # 5.6: the very same command with the right Le. Secure messaging does not cover the outer Le, so the
             # protected bytes stay valid if the card did not process them, and are refused if it did.
@@ -278,13 +354,17 @@ class Channel:
         raise CardMisbehaved("response chaining without end", fault=CardFault.ENDLESS, sw=response.sw)
 
     def _transmit(self, command: CommandApdu) -> ResponseApdu:
+        return self._parse(self.connection.transmit(self._encode(command)))
+
+    def _encode(self, command: CommandApdu) -> bytes:
         if command.fits_short:
-            raw = command.encode()
-        elif self._limits.extended:
-            raw = command.encode(extended=True)
-        else:
-            raise Misuse("the command needs extended length, which this card or reader does not have")
-        answer = self.connection.transmit(raw)
+            return command.encode()
+        if self._limits.extended:
+            return command.encode(extended=True)
+        raise Misuse("the command needs extended length, which this card or reader does not have")
+
+    @staticmethod
+    def _parse(answer: bytes) -> ResponseApdu:
         try:
             return ResponseApdu.parse(answer)
         except DecodeError as error:
@@ -296,6 +376,7 @@ class CountingConnection:
 
     def __init__(self, inner: Connection) -> None:
         self.inner = inner
+        self.max_batch: int = getattr(inner, "max_batch", 1)
         self.commands = self.bytes_sent = self.bytes_received = 0
 
     @property
@@ -311,6 +392,15 @@ class CountingConnection:
         self.bytes_received += len(answer)
         return answer
 
+    def transmit_all(self, commands: Sequence[bytes], *, stop_unless: int = 0x9000) -> list[bytes]:
+        """As the inner one, which has it where `max_batch` is more than 1; what was answered counts."""
+        inner: BatchConnection = self.inner  # type: ignore[assignment]
+        answers = inner.transmit_all(commands, stop_unless=stop_unless)
+        self.commands += len(answers)
+        self.bytes_sent += sum(map(len, commands[: len(answers)]))
+        self.bytes_received += sum(map(len, answers))
+        return answers
+
     def reset(self) -> bytes:
         """As the inner one; the counts go on."""
         return self.inner.reset()
@@ -318,62 +408,6 @@ class CountingConnection:
     def close(self) -> None:
         """As the inner one."""
         self.inner.close()
-
-
-class TracingConnection:
-    """Writes one line per exchange to `sink`: header, lengths and status word, never what was carried.
-
-    The data of SELECT is shown, being names of public files and applications; every other byte may be a key, a
-    password or somebody's data.
-    """
-
-    def __init__(self, inner: Connection, sink: Callable[[str], None]) -> None:
-        self.inner = inner
-        self._sink = sink
-
-    @property
-    def atr(self) -> bytes:
-        """As the inner one."""
-        return self.inner.atr
-
-    def transmit(self, command: bytes) -> bytes:
-        """As the inner one, traced; a failure is traced by its kind and raised on."""
-        self._sink(self._sent(command))
-        try:
-            answer = self.inner.transmit(command)
-        except Exception as error:
-            self._sink(f"<< {type(error).__name__}")
-            raise
-        self._sink(
-            f"<< {len(answer) - 2} bytes {describe(int.from_bytes(answer[-2:], 'big'))}"
-            if len(answer) >= 2
-            else "<< no response"
-        )
-        return answer
-
-    def reset(self) -> bytes:
-        """As the inner one, traced with the ATR."""
-        atr = self.inner.reset()
-        self._sink(f"-- reset, ATR {atr.hex().upper()}")
-        return atr
-
-    def close(self) -> None:
-        """As the inner one, traced."""
-        self._sink("-- close")
-        self.inner.close()
-
-    @staticmethod
-    def _sent(raw: bytes) -> str:
-        try:
-            command = CommandApdu.parse(raw)
-        except DecodeError:
-            return f">> {len(raw)} bytes that are no command"
-        text = f">> {command.header.hex(' ').upper()}"
-        if command.data:
-            text += f" Nc {len(command.data)}"
-        if command.ins == 0xA4 and command.cla == 0:
-            text += f" {command.data.hex().upper()}"
-        return f"{text} Ne {command.ne}" if command.ne else text
 
 
 def _historical_bytes(atr: bytes) -> bytes:

@@ -6,6 +6,7 @@ The send sequence counter grows by one before each command and each response.
 
 from __future__ import annotations
 
+from copy import copy
 from enum import StrEnum
 from typing import Protocol
 
@@ -269,6 +270,12 @@ class SecureMessaging(_Base):
         response to the first command, whose MAC fits.
         """
         self._ssc = snapshot
+
+    def ahead(self) -> SecureMessaging:
+        """What will `unwrap` the answer to the command just wrapped; the counter here passes over that answer."""
+        opener = copy(self)
+        self._advance()
+        return opener
 
     def max_plain_command(self, limit: int) -> int:
         """Plaintext bytes that fit a command of `limit` data bytes."""

@@ -6,6 +6,7 @@ i = 70 (pseudo-random card challenge, R-MAC, R-ENC), security level 33, S8 mode,
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
 
@@ -125,6 +126,12 @@ class Scp03Session(SessionState):
     def restore(self, snapshot: int) -> None:
         """Misuse: an error does not tell whether the card counted the command."""
         raise Misuse("SCP03 does not roll back")
+
+    def ahead(self) -> Scp03Session:
+        """What will `unwrap` the answer to the command just wrapped. Answers change neither chaining value nor counter
+        (6.2.5, 6.2.7), so commands may be wrapped one after the other before any is answered.
+        """
+        return copy(self)
 
     def max_plain_command(self, limit: int) -> int:
         """Plaintext bytes that fit a command of `limit` data bytes."""

@@ -11,10 +11,11 @@ from card_profiles.errors import CardFault, CardMisbehaved, Misuse
 from card_profiles.iso7816 import tlv
 from card_profiles.iso7816.apdu import CommandApdu, ResponseApdu
 from card_profiles.iso7816.commands import read_file
-from card_profiles.iso7816.connection import MAX_PARTS, MAX_RESPONSE, Channel, Limits, TracingConnection
+from card_profiles.iso7816.connection import MAX_PARTS, MAX_RESPONSE, Channel, Limits
 from card_profiles.iso7816.exchange import run
 from card_profiles.iso7816.secure_messaging import CardSecureMessaging, SecureMessaging
 from card_profiles.iso7816.status import Refused
+from card_profiles.iso7816.tracing import TracingConnection
 from card_profiles.protocols import scp03
 from card_profiles.protocols.scp03 import CardScp03, Scp03Session, StaticKeys
 from keys.errors import DecodeError

@@ -9,8 +9,9 @@ import pytest
 from card_profiles.errors import CardFault, CardMisbehaved, Misuse, TransportFailed, TransportFault
 from card_profiles.iso7816.apdu import CommandApdu, ResponseApdu
 from card_profiles.iso7816.commands import read_file, write_file
-from card_profiles.iso7816.connection import Channel, CountingConnection, Limits, TracingConnection
+from card_profiles.iso7816.connection import Channel, CountingConnection, Limits
 from card_profiles.iso7816.secure_messaging import CardSecureMessaging, SecureMessaging
+from card_profiles.iso7816.tracing import TracingConnection
 from keys.errors import DecodeError
 from tests.wire import FunctionConnection, file_card, plain_card, scripted, secure_card
 
