@@ -280,7 +280,7 @@ def connect(reader_name: str | None = None, *, timeouts: Timeouts | None = None)
 
 
 def choose(readers: Sequence[ReaderState], wanted: str | None) -> str:
-    """The full name of the one reader that is meant.
+    """The full name of the one reader that is meant; of several whose names contain `wanted`, the one with a card.
 
     Raises TransportFailed: NO_READER, or NO_CARD when none is named and none holds a card; Misuse when several fit.
     """
@@ -293,7 +293,8 @@ def choose(readers: Sequence[ReaderState], wanted: str | None) -> str:
             raise TransportFailed(f"no card in any of: {known}", fault=TransportFault.NO_CARD)
     else:
         exact = [reader.name for reader in readers if reader.name == wanted]
-        fitting = exact or [reader.name for reader in readers if wanted in reader.name]
+        partly = [reader for reader in readers if wanted in reader.name]
+        fitting = exact or [reader.name for reader in partly if reader.card_present] or [one.name for one in partly]
         if not fitting:
             raise TransportFailed(f"no reader is called {wanted!r}; there are: {known}", fault=TransportFault.NO_READER)
     if len(fitting) > 1:

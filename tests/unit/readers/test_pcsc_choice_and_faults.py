@@ -28,6 +28,8 @@ LONGER = reader("Virtual PCD 00 00 (2)")
         ([SAM, VIRTUAL], "SAM", SAM.name),
         ([VIRTUAL, LONGER], "Virtual PCD 00 00", VIRTUAL.name),
         ([VIRTUAL, LONGER], "(2)", LONGER.name),
+        ([ACR, SAM], "ACS", ACR.name),  # both fit, one holds a card
+        ([SAM, VIRTUAL, ACR], "", ACR.name),
     ],
 )
 def test_one_reader_fits(readers: list[ReaderState], wanted: str | None, chosen: str) -> None:
@@ -53,7 +55,12 @@ def test_no_reader_fits(readers: list[ReaderState], wanted: str | None, fault: T
 
 @pytest.mark.parametrize(
     ("readers", "wanted"),
-    [([ACR, SAM], "ACS"), ([ACR, SAM], ""), ([ACR, reader("Virtual PCD 00 00", card=True)], None)],
+    [
+        ([VIRTUAL, LONGER], "Virtual PCD"),  # neither holds a card
+        ([ACR, reader("ACS ACR1252 [SAM] 00 01", card=True)], "ACS"),
+        ([ACR, reader("Virtual PCD 00 00", card=True)], ""),
+        ([ACR, reader("Virtual PCD 00 00", card=True)], None),
+    ],
 )
 def test_several_readers_fit(readers: list[ReaderState], wanted: str | None) -> None:
     with pytest.raises(Misuse) as misuse:
