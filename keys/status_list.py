@@ -45,6 +45,14 @@ class Status(IntEnum):
     SUSPENDED = 2
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a card's status stands: what its MobileSecurityObject names."""
+
+    uri: str
+    index: int
+
+
 class StatusListReason(StrEnum):
     """Why a well-formed, signed list is of no use."""
 
@@ -94,6 +102,17 @@ class StatusList:
         if not 0 <= index < len(self):
             raise StatusListError(f"no entry {index} among {len(self)}", reason=StatusListReason.OUT_OF_RANGE)
         return Status(entry(self.statuses, index, BITS))
+
+    def exceptions(self) -> dict[int, Status]:
+        """Every entry that is not VALID: few among 262,144, so whole bytes of zeros are passed over."""
+        per_byte = 8 // BITS
+        return {
+            index: status
+            for place, octet in enumerate(self.statuses)
+            if octet
+            for index in range(per_byte * place, per_byte * (place + 1))
+            if (status := self.lookup(index)) is not Status.VALID
+        }
 
     def require_succession(self, previous: StatusList) -> None:
         """Check that this list may take the place of `previous`. Raises `StatusListError`."""

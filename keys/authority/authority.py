@@ -1,6 +1,7 @@
 """An authority in one directory: its keys, what they sign, and the trust directory that counters copy.
 
     registry.db     settings, keys and their lives, no secret: `registry`
+    status.db       statuses of cards, and which indices were given: `status_shards`
     keys/           the software custody; keys on tokens stay there
     trust/          csca/ link/ signers/ crl/ status/ catalogue.json: `trust`
 
@@ -10,7 +11,7 @@ The authority file that `create` starts from: `authority_file`. What changes key
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -26,8 +27,8 @@ from ..parsed_certificate import ParsedCertificate, ParsedCrl
 from ..registry import registry
 from ..registry.lifecycle import KeyState
 from ..registry.registry import AuthorityError, AuthorityReason, KeyRecord, Registry, require_may_sign
-from ..status_list import Status, StatusList
-from . import signed_lists
+from ..status_list import SHARD_ENTRIES, Place, Status, StatusList
+from .card_statuses import CardStatuses
 from .counted_key import CountedKey
 from .file import AuthoritySettings
 from .published_lists import PublishedLists
@@ -97,6 +98,9 @@ def custody_at(
 
 class Authority:
     """An opened authority. A signer's key is opened when it is first asked for."""
+
+    shard_entries = SHARD_ENTRIES
+    """Entries of a new shard; tests have smaller ones."""
 
     def __init__(
         self,
@@ -290,63 +294,62 @@ class Authority:
     # --- lists -----------------------------------------------------------------------------------------------------
 
     @property
+    def statuses(self) -> CardStatuses:
+        """Where new cards get their places, and all that is signed about cards."""
+        return CardStatuses(self)
+
+    @property
     def status_uri(self) -> str:
-        """URI of the one shard: what a MobileSecurityObject names beside the index."""
+        """URI of the first shard."""
         return self.settings.status_uri
 
-    def publish_status(self, index: int, status: Status) -> StatusList:
+    def allocate(self) -> Place:
+        """A place in a status list for a new card: what its MobileSecurityObject names. See `CardStatuses`."""
+        return self.statuses.allocate()
+
+    def mark_given(self, places: Iterable[Place]) -> None:
+        """Take places out of the draw that cards carry already, as the issuance records know them."""
+        self.statuses.mark_given(places)
+
+    def set(self, changes: Mapping[Place, Status]) -> None:
+        """Set statuses, all or none, durably; they are signed with the next publication."""
+        self.statuses.set(changes)
+
+    def publish_status(self, index: int, status: Status, *, uri: str | None = None) -> StatusList:
         """Set one card's status and publish the list; see `publish_statuses`."""
-        return self.publish_statuses({index: status})
+        return self.publish_statuses({index: status}, uri=uri)
 
-    def publish_statuses(self, changes: Mapping[int, Status]) -> StatusList:
-        """Set statuses by index, sign the list anew and put it in the place of the old one; returns the new one.
+    def publish_statuses(self, changes: Mapping[int, Status], *, uri: str | None = None) -> StatusList:
+        """Set statuses by index in one shard (the first), publish every list that is due; returns the shard's list.
 
-        All or nothing. `AuthorityError`: STATUS_FINAL when a status would leave INVALID, STATUS_INDEX outside of the
-        list, CLOCK when the list at hand is from the future, ROLLED_BACK when it is older than one published before,
-        BUSY when another run holds the lock for ten seconds.
+        All or nothing. `AuthorityError` as `CardStatuses`.
         """
-        with registry.locked(self.home, wait=LOCK_WAIT):
-            previous = self.published_statuses()
-            for index, status in changes.items():
-                if not 0 <= index < len(previous):
-                    raise AuthorityError(
-                        f"no status index {index}", reason=AuthorityReason.STATUS_INDEX, detail=str(index)
-                    )
-                if previous.lookup(index) is Status.INVALID and status is not Status.INVALID:
-                    raise AuthorityError(
-                        f"status {index} is INVALID for good", reason=AuthorityReason.STATUS_FINAL, detail=str(index)
-                    )
-            return self.sign_statuses(previous, {**signed_lists.entries(previous), **changes})
+        uri = uri or self.status_uri
+        self.statuses.publish({Place(uri=uri, index=index): status for index, status in changes.items()})
+        return self.published_statuses(uri)
 
-    def published_statuses(self) -> StatusList:
-        """The status list as published, its signature checked."""
-        return self.lists.statuses()
+    def published_statuses(self, uri: str | None = None) -> StatusList:
+        """The status list of a shard (the first) as published, its signature checked."""
+        return self.lists.statuses(uri)
 
     def published_crl(self) -> ParsedCrl:
         """The CRL as published."""
         return self.lists.crl()
 
     def refresh(self) -> tuple[ParsedCrl, StatusList]:
-        """Sign CRL and status list anew, unchanged but for number and dates, so that they do not run out.
+        """Sign CRL and status lists anew, unchanged but for number and dates, so that they do not run out; returns the
+        CRL and the first shard's list.
 
         `AuthorityError` as `publish_statuses`.
         """
         with registry.locked(self.home, wait=LOCK_WAIT):
-            previous = self.published_statuses()
             crl = self.sign_crl()
-            return crl, self.sign_statuses(previous, signed_lists.entries(previous))
+            self.statuses.write(everything=True)
+            return crl, self.published_statuses()
 
     def sign_crl(self) -> ParsedCrl:
         """The next CRL, by the active CSCA. The caller holds the lock."""
         return self.lists.publish_crl(self.certification_authority)
-
-    def sign_statuses(self, previous: StatusList | None, entries: Mapping[int, Status]) -> StatusList:
-        """The next status list. The caller holds the lock."""
-        if previous is not None and self.clock() < previous.iat:
-            moment = str(previous.iat)
-            raise AuthorityError("clock is behind the list", reason=AuthorityReason.CLOCK, detail=moment)
-        signer = self.status_signer
-        return self.lists.publish_statuses(previous, entries, kid=signer.kid, private_key=signer.private_key)
 
 
 def card_key_version(key: KeyRecord) -> int:

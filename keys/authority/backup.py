@@ -298,9 +298,7 @@ def _complete(
     try:
         authority.registry.note("restored", at=now, actor=actor, **told)
         authority.registry.raise_high_water(RESTORED, int(now.timestamp()))
-        if not copies:
-            return None
-        caught_up = published_copy.catch_up(authority, copies, now=now, actor=actor)
+        caught_up = published_copy.catch_up(authority, copies, now=now, actor=actor) if copies else None
         _absorb(authority)
         return caught_up
     finally:
@@ -308,7 +306,7 @@ def _complete(
 
 
 def _absorb(authority: Authority) -> None:
-    """The store of statuses, where there is one, takes up what the lists say."""
+    """The store of statuses, where there is one, takes up what the lists say, and gives out no index of old shards."""
     path = os.path.join(authority.home, "status.db")
     if not os.path.lexists(path):
         return
@@ -321,6 +319,7 @@ def _absorb(authority: Authority) -> None:
     certificates = [read_regular(os.path.join(folder, name), limit=1 << 16)[0] for name in sorted(os.listdir(folder))]
     with ShardStore(path, uri=authority.status_uri) as store:
         shards.absorb(store, lists, certificates=certificates)
+        store.close_shards()
 
 
 def _stretch(passphrase: bytes, salt: bytes, cost: ScryptCost) -> bytes:

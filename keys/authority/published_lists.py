@@ -1,4 +1,4 @@
-"""The CRL and the status list as they lie in the trust directory: read, signed anew, never taken back.
+"""The CRL and the status lists as they lie in the trust directory: read, signed anew, never taken back.
 
 What was published once is also the memory that a restored backup lacks: `learn` takes up into the registry every
 revocation that the published CRL has, and the registry's high-water marks notice when a list is older than one that
@@ -8,7 +8,7 @@ was published before.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,14 +17,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .. import status_list
 from ..algorithms import Purpose
 from ..certificates import CertificationAuthority
-from ..envelopes import cose
 from ..envelopes.errors import SignatureError
 from ..errors import DecodeError
 from ..files import PUBLIC, read_regular, replace
 from ..parsed_certificate import ParsedCertificate, ParsedCrl, is_signed_by, read_certificate, read_crl
 from ..registry.lifecycle import KeyEvent, KeyState
 from ..registry.registry import Actor, KeyRecord, Registry
-from ..status_list import Status, StatusList, StatusListError
+from ..status_list import StatusList, StatusListError
 from ..trust import MAX_CRL, status_file_name
 from . import signed_lists
 from .errors import AuthorityError, AuthorityReason
@@ -32,6 +31,7 @@ from .errors import AuthorityError, AuthorityReason
 CRL_NUMBER = "crl"
 """High-water mark of the CRL number; those of status lists are `status:` and the URI."""
 MAX_CERTIFICATE_FILE = 1 << 16
+FOLDER_OF_STATUSES = "status"
 _LEARNT = Actor(operator="permit-keys")
 
 
@@ -43,7 +43,6 @@ class PublishedLists:
         self.trust_dir = trust_dir
         self._clock = clock
         self.crl_name = os.path.join("crl", f"{self._settings.mrz_country}.crl")
-        self._status_name = os.path.join("status", status_file_name(self._settings.status_uri))
 
     def certificate(self, name: str) -> ParsedCertificate:
         """A certificate by its file within the trust directory."""
@@ -143,65 +142,51 @@ class PublishedLists:
                     retired_at=now,
                 )
 
-    # --- status list -----------------------------------------------------------------------------------------------
+    # --- status lists ----------------------------------------------------------------------------------------------
 
     def has_statuses(self) -> bool:
         """Whether a status list was published."""
-        return os.path.lexists(os.path.join(self.trust_dir, self._status_name))
+        return bool(self.status_files())
 
-    def statuses(self) -> StatusList:
-        """The status list as published, its signature checked."""
-        raw = self.read(self._status_name, status_list.MAX_SIZE)
+    def status_files(self) -> tuple[str, ...]:
+        """Names of the lists within their folder."""
         try:
-            kid = cose.parse(raw, max_size=status_list.MAX_SIZE, tagged=True).kid
+            names = os.listdir(os.path.join(self.trust_dir, FOLDER_OF_STATUSES))
+        except FileNotFoundError:
+            return ()
+        return tuple(sorted(name for name in names if name.endswith(".cwt")))
+
+    def statuses(self, uri: str | None = None) -> StatusList:
+        """The list of one shard (the first) as published, its signature checked."""
+        name = os.path.join(FOLDER_OF_STATUSES, status_file_name(uri or self._settings.status_uri))
+        return self.verified(self.read(name, status_list.MAX_SIZE), name, uri or self._settings.status_uri)
+
+    def all_statuses(self) -> Iterator[StatusList]:
+        """The lists of all shards, as `statuses`."""
+        for name in self.status_files():
+            path = os.path.join(FOLDER_OF_STATUSES, name)
+            yield self.verified(self.read(path, status_list.MAX_SIZE), path)
+
+    def verified(self, raw: bytes, name: str, uri: str | None = None) -> StatusList:
+        """A list out of the file `name`, once one of our status signers proves to have signed it; any shard of ours
+        unless `uri` says which. `AuthorityError` (DAMAGED)."""
+        try:
+            claimed = status_list.claimed(raw)
+            if os.path.basename(name) != status_file_name(claimed.uri):
+                raise DecodeError(f"the list of {claimed.uri} has another name", path=name)
             for key in self._registry.keys:
-                if key.purpose is Purpose.STATUS_SIGNER and key.kid == kid:
+                if key.purpose is Purpose.STATUS_SIGNER and key.kid == claimed.kid and key.certificate:
                     public_key = self.certificate(key.certificate).public_key
                     assert isinstance(public_key, ec.EllipticCurvePublicKey)
-                    return status_list.verify(raw, public_key, self._settings.status_uri)
+                    return status_list.verify(raw, public_key, uri or claimed.uri)
         except (DecodeError, SignatureError, StatusListError) as error:
-            raise self._damaged(self._status_name, str(error)) from error
-        raise self._damaged(self._status_name, "signed by no status signer of this authority")
+            raise self._damaged(name, str(error)) from error
+        raise self._damaged(name, "signed by no status signer of this authority")
 
     def statuses_signed_by(self) -> bytes | None:
-        """The kid that the published list names."""
-        raw = self.read(self._status_name, status_list.MAX_SIZE)
-        return cose.parse(raw, max_size=status_list.MAX_SIZE, tagged=True).kid
-
-    def publish_statuses(
-        self,
-        previous: StatusList | None,
-        entries: Mapping[int, Status],
-        *,
-        kid: bytes,
-        private_key: ec.EllipticCurvePrivateKey,
-    ) -> StatusList:
-        """Sign a list with these entries and put it in the place of `previous`."""
-        mark = f"status:{self._settings.status_uri}"
-        if previous is not None and int(previous.iat.timestamp()) < self._registry.high_water(mark):
-            raise AuthorityError(
-                "a newer status list was published before",
-                reason=AuthorityReason.ROLLED_BACK,
-                detail=os.path.join(self.trust_dir, self._status_name),
-            )
-        raw = signed_lists.status(
-            self._settings,
-            entries,
-            kid=kid,
-            private_key=private_key,
-            now=self._clock(),
-            size=len(previous) if previous is not None else status_list.SHARD_ENTRIES,
-        )
-        published = status_list.verify(raw, private_key.public_key(), self._settings.status_uri)
-        if previous is not None:
-            try:
-                published.require_succession(previous)
-            except StatusListError as error:
-                raise AuthorityError(str(error), reason=AuthorityReason.CLOCK, detail=str(previous.iat)) from error
-        replace(os.path.join(self.trust_dir, self._status_name), raw, mode=PUBLIC)
-        # After it lies there: a list that was never seen must not make the one before it look old.
-        self._registry.raise_high_water(mark, int(published.iat.timestamp()))
-        return published
+        """The kid that the first shard's list names."""
+        name = os.path.join(FOLDER_OF_STATUSES, status_file_name(self._settings.status_uri))
+        return status_list.claimed(self.read(name, status_list.MAX_SIZE)).kid
 
     def read(self, name: str, limit: int) -> bytes:
         """A file of the trust directory; `AuthorityError` (DAMAGED) when it is not to be had."""

@@ -1,4 +1,4 @@
-"""The two lists that an authority signs anew again and again: its CRL, of signers, and its status list, of cards."""
+"""The list that an authority signs anew again and again for its signers, and for how long counters may keep one."""
 
 from __future__ import annotations
 
@@ -9,48 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
-from .. import certificates, status_list
+from .. import certificates
 from ..certificates import CertificationAuthority
-from ..envelopes import cose
-from ..status_list import Status, StatusList
 from .file import AuthoritySettings
 
 TTL = timedelta(hours=12)
 """How long a counter with a network need not ask again. A revoked card must be known within 18 hours."""
-
-
-def status(
-    settings: AuthoritySettings,
-    entries: Mapping[int, Status],
-    *,
-    kid: bytes,
-    private_key: ec.EllipticCurvePrivateKey,
-    now: datetime,
-    size: int = status_list.SHARD_ENTRIES,
-) -> bytes:
-    """The signed shard with these `entries`; all others are VALID."""
-    return status_list.build(
-        entries,
-        uri=settings.status_uri,
-        iat=now,
-        exp=now + timedelta(days=settings.validity.status_days),
-        ttl=int(TTL.total_seconds()),
-        aggregation_uri=settings.status_uri.rpartition("/")[0],
-        kid=kid,
-        sign=cose.raw_signer(private_key),
-        size=size,
-    )
-
-
-def entries(published: StatusList) -> dict[int, Status]:
-    """Every entry that is not VALID: few among 262,144, so whole bytes of zeros are passed over."""
-    return {
-        index: status
-        for place, octet in enumerate(published.statuses)
-        if octet
-        for index in range(4 * place, 4 * place + 4)
-        if (status := published.lookup(index)) is not Status.VALID
-    }
 
 
 def crl(

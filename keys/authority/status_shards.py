@@ -3,6 +3,9 @@
 A SQLite file in the authority's home (WAL, synchronous=FULL). What must never happen is forbidden by the database
 itself, not only by the code above it: no status leaves INVALID, no entry disappears, no index is given out twice.
 
+A counter refuses a card whose list it does not have. So the next shard is opened, and published, when half of the last
+one is given: 131,072 cards before the first card is in it.
+
 A backup brings an older file back. Its statuses are then merged with the lists as published and never go below them;
 and because nobody can tell which indices were given out since (a valid card leaves no trace in a list), a shard whose
 published list is newer than the file knows is closed: no index in it is given out any more, a fresh shard is opened.
@@ -15,43 +18,21 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .. import status_list
 from ..envelopes import cose
-from ..status_list import SHARD_ENTRIES, Status, StatusList
+from ..status_list import SHARD_ENTRIES, Place, Status, StatusList
+from . import status_schema
+
+__all__ = ["FILE_NAME", "Absorbed", "ListSigner", "Place", "ShardError", "ShardReason", "ShardStore"]
 
 FILE_NAME = "status.db"
 _TRIES = 64
-
-_SCHEMA = """
-CREATE TABLE shards (
-    number INTEGER PRIMARY KEY CHECK (number >= 0),
-    size INTEGER NOT NULL CHECK (size > 0 AND size % 4 = 0),
-    given BLOB NOT NULL,
-    free INTEGER NOT NULL CHECK (free >= 0),
-    open INTEGER NOT NULL DEFAULT 1,
-    revision INTEGER NOT NULL DEFAULT 1,
-    signed_revision INTEGER NOT NULL DEFAULT 0,
-    iat INTEGER NOT NULL DEFAULT 0,
-    exp INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE TABLE statuses (
-    shard INTEGER NOT NULL REFERENCES shards,
-    entry INTEGER NOT NULL CHECK (entry >= 0),
-    status INTEGER NOT NULL CHECK (status IN (0, 1, 2)),
-    PRIMARY KEY (shard, entry)
-) STRICT, WITHOUT ROWID;
-CREATE TRIGGER invalid_for_good BEFORE UPDATE ON statuses WHEN OLD.status = 1 AND NEW.status <> 1
-    BEGIN SELECT RAISE(ABORT, 'a status left INVALID'); END;
-CREATE TRIGGER no_entry_disappears BEFORE DELETE ON statuses
-    BEGIN SELECT RAISE(ABORT, 'a status disappeared'); END;
-CREATE TRIGGER no_shard_disappears BEFORE DELETE ON shards
-    BEGIN SELECT RAISE(ABORT, 'a shard disappeared'); END;
-"""
 
 
 class ShardReason(StrEnum):
@@ -72,14 +53,6 @@ class ShardError(Exception):
     def __init__(self, message: str, *, reason: ShardReason) -> None:
         super().__init__(message)
         self.reason = reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a card's status stands: what its MobileSecurityObject names."""
-
-    uri: str
-    index: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +77,8 @@ class ListSigner:
 class ShardStore:
     """The statuses of all cards of an authority.
 
-    `uri` is that of one shard, ending in its number: the others lie beside it. `size` is for new shards.
+    `uri` is that of the first shard. When it ends in a number, the others lie beside it and go on counting; otherwise
+    they lie below it, from 2 on. `size` is for new shards.
     """
 
     def __init__(
@@ -116,7 +90,9 @@ class ShardStore:
         size: int = SHARD_ENTRIES,
     ) -> None:
         self._base, _, number = uri.rpartition("/")
-        self._first = int(number) if number.isascii() and number.isdigit() else 1
+        self._first, self._named = 1, uri
+        if _is_number(number):
+            self._first, self._named = int(number), ""
         self._random, self._size = random, size
         self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
         try:
@@ -140,31 +116,48 @@ class ShardStore:
     def allocate(self) -> Place:
         """A place for a new card, drawn at random among the free ones of the open shard; durable when this returns."""
         with self._transaction():
-            row = self._database.execute(
-                "SELECT number, size, given, free FROM shards WHERE open AND free > 0 ORDER BY number LIMIT 1"
+            number = self._current()
+            size, given, free = self._database.execute(
+                "SELECT size, given, free FROM shards WHERE number = ?", (number,)
             ).fetchone()
-            number, size, given, free = row or self._open_shard()
             bits = bytearray(given)
             index = self._draw(bits, size, free)
             bits[index >> 3] |= 1 << (index & 7)
             self._database.execute(
                 "UPDATE shards SET given = ?, free = free - 1 WHERE number = ?", (bytes(bits), number)
             )
+            if 2 * (free - 1) <= size and not self._has_room(besides=number):
+                self._open_shard()
         return Place(uri=self.uri(number), index=index)
+
+    def next_uri(self) -> str:
+        """The shard that the next card will be in, unless many others come before it. Opens one where none is open."""
+        with self._transaction():
+            return self.uri(self._current())
 
     def mark_given(self, places: Iterable[Place]) -> None:
         """Take indices out of the draw that cards carry already, as the issuance records know them."""
+        by_shard: dict[int, set[int]] = {}
         with self._transaction():
             for place in places:
-                number, size = self._shard(place)
-                given = bytearray(
-                    self._database.execute("SELECT given FROM shards WHERE number = ?", (number,)).fetchone()[0]
-                )
-                given[place.index >> 3] |= 1 << (place.index & 7)
+                by_shard.setdefault(self._shard(place)[0], set()).add(place.index)
+            for number, indices in by_shard.items():
+                size, given = self._database.execute(
+                    "SELECT size, given FROM shards WHERE number = ?", (number,)
+                ).fetchone()
+                bits = bytearray(given)
+                for index in indices:
+                    bits[index >> 3] |= 1 << (index & 7)
                 self._database.execute(
                     "UPDATE shards SET given = ?, free = ? WHERE number = ?",
-                    (bytes(given), size - int.from_bytes(given).bit_count(), number),
+                    (bytes(bits), size - int.from_bytes(bits).bit_count(), number),
                 )
+
+    def close_shards(self) -> None:
+        """No index of any shard is given out any more: this file comes from a backup, and which ones were given since
+        nobody can tell."""
+        with self._transaction():
+            self._database.execute("UPDATE shards SET open = 0")
 
     # --- statuses --------------------------------------------------------------------------------------------------
 
@@ -199,7 +192,7 @@ class ShardStore:
             newer = int(published.iat.timestamp()) > iat
             worse = {
                 index: status
-                for index, status in _entries(published)
+                for index, status in published.exceptions().items()
                 if (known := self._status(number, index)) is not status
                 and (status is Status.INVALID or (newer and known is Status.VALID))
             }
@@ -215,17 +208,36 @@ class ShardStore:
 
     def uri(self, number: int) -> str:
         """The URI of a shard."""
+        if self._named:
+            return self._named if number == self._first else f"{self._named}/{number}"
         return f"{self._base}/{number}"
 
     def shards(self) -> tuple[int, ...]:
         """The numbers of all shards."""
         return tuple(number for (number,) in self._database.execute("SELECT number FROM shards ORDER BY number"))
 
-    def due(self, *, now: datetime, renew: timedelta) -> tuple[int, ...]:
-        """Shards that must be signed: changed since they were, or expiring within `renew`."""
+    def digests(self) -> dict[str, bytes]:
+        """SHA-256 of the list that was signed last, by URI: from such a list there is nothing to learn."""
+        rows = self._database.execute("SELECT number, digest FROM shards")
+        return {self.uri(number): digest for number, digest in rows}
+
+    def unsigned(self) -> tuple[str, ...]:
+        """Shards that were never signed: no counter can have their lists."""
+        rows = self._database.execute("SELECT number FROM shards WHERE signed_revision = 0 ORDER BY number")
+        return tuple(self.uri(number) for (number,) in rows)
+
+    def signed_at(self, uri: str) -> datetime | None:
+        """When the shard's newest list was issued; None before the first, or without such a shard."""
+        row = self._database.execute("SELECT iat FROM shards WHERE number = ?", (self._number(uri),)).fetchone()
+        return datetime.fromtimestamp(row[0], UTC) if row and row[0] else None
+
+    def due(self, *, now: datetime, renew: timedelta, kid: bytes | None = None) -> tuple[int, ...]:
+        """Shards that must be signed: changed since they were, expiring within `renew`, or (with `kid`) signed by
+        another key."""
         rows = self._database.execute(
-            "SELECT number FROM shards WHERE revision <> signed_revision OR exp <= ? ORDER BY number",
-            (int((now + renew).timestamp()),),
+            "SELECT number FROM shards WHERE revision <> signed_revision OR exp <= :soon OR kid <> coalesce(:kid, kid) "
+            "ORDER BY number",
+            {"soon": int((now + renew).timestamp()), "kid": kid},
         )
         return tuple(number for (number,) in rows)
 
@@ -234,7 +246,7 @@ class ShardStore:
     ) -> tuple[bytes, Callable[[], None]]:
         """The signed list of a shard, verified; and what to call once it is durably in its place.
 
-        Killed in between, the shard is still due. That it is about to be signed is noted first, so that the list, when
+        Killed in between, the shard is still due. What is about to be put there is noted first, so that the list, when
         it is seen again, is not taken for one that a backup has forgotten. ShardError CLOCK when `now` is before the
         last signature.
         """
@@ -243,7 +255,6 @@ class ShardStore:
         ).fetchone()
         if int(now.timestamp()) < iat:
             raise ShardError("the clock is behind the list signed last", reason=ShardReason.CLOCK)
-        self._database.execute("UPDATE shards SET iat = ? WHERE number = ?", (int(now.timestamp()), number))
         entries = {
             index: Status(status)
             for index, status in self._database.execute(
@@ -262,13 +273,17 @@ class ShardStore:
             size=size,
         )
         verified = status_list.verify(raw, signer.public_key, self.uri(number))
-        if dict(_entries(verified)) != entries:
+        if verified.exceptions() != entries:
             raise ShardError("the list signed is not the list meant", reason=ShardReason.DAMAGED)
+        self._database.execute(
+            "UPDATE shards SET iat = ?, digest = ? WHERE number = ?",
+            (int(now.timestamp()), sha256(raw).digest(), number),
+        )
 
         def done() -> None:
             self._database.execute(
-                "UPDATE shards SET signed_revision = ?, exp = ? WHERE number = ? AND iat = ?",
-                (revision, int(verified.exp.timestamp()), number, int(verified.iat.timestamp())),
+                "UPDATE shards SET signed_revision = ?, exp = ?, kid = ? WHERE number = ? AND digest = ?",
+                (revision, int(verified.exp.timestamp()), signer.kid, number, sha256(raw).digest()),
             )
 
         return raw, done
@@ -279,21 +294,27 @@ class ShardStore:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
         with self._transaction():
-            if self._database.execute("PRAGMA user_version").fetchone()[0] == 0:
-                for statement in _statements(_SCHEMA):
-                    self._database.execute(statement)
-                self._database.execute("PRAGMA user_version = 1")
+            status_schema.bring_up_to_date(self._database)
 
-    def _open_shard(self, number: int | None = None, size: int | None = None) -> tuple[int, int, bytes, int]:
+    def _current(self) -> int:
+        """The shard to draw from."""
+        row = self._database.execute("SELECT min(number) FROM shards WHERE open AND free > 0").fetchone()
+        return int(row[0]) if row[0] is not None else self._open_shard()
+
+    def _has_room(self, *, besides: int) -> bool:
+        query = "SELECT 1 FROM shards WHERE open AND free > 0 AND number <> ?"
+        return self._database.execute(query, (besides,)).fetchone() is not None
+
+    def _open_shard(self, number: int | None = None, size: int | None = None) -> int:
         if number is None:
             (last,) = self._database.execute("SELECT max(number) FROM shards").fetchone()
             number = self._first if last is None else last + 1
         size = size or self._size
-        given = bytes((size + 7) // 8)
         self._database.execute(
-            "INSERT INTO shards (number, size, given, free) VALUES (?, ?, ?, ?)", (number, size, given, size)
+            "INSERT INTO shards (number, size, given, free) VALUES (?, ?, ?, ?)",
+            (number, size, bytes((size + 7) // 8), size),
         )
-        return number, size, given, size
+        return number
 
     def _draw(self, given: bytearray, size: int, free: int) -> int:
         """One of the free indices, each as likely as any other."""
@@ -325,8 +346,10 @@ class ShardStore:
         return number, row[0]
 
     def _number(self, uri: str) -> int:
+        if uri == self._named:
+            return self._first
         base, _, number = uri.rpartition("/")
-        if base != self._base or not (number.isascii() and number.isdigit()) or str(int(number)) != number:
+        if base != (self._named or self._base) or not _is_number(number):
             raise ShardError(f"{uri} is no shard of {self._base}", reason=ShardReason.UNKNOWN)
         return int(number)
 
@@ -356,20 +379,6 @@ class ShardStore:
         self._database.execute("COMMIT")
 
 
-def _entries(published: StatusList) -> Iterator[tuple[int, Status]]:
-    """Every entry that is not VALID: few among 262,144, so whole bytes of zeros are passed over."""
-    for place, octet in enumerate(published.statuses):
-        if octet:
-            for index in range(4 * place, 4 * place + 4):
-                if (status := published.lookup(index)) is not Status.VALID:
-                    yield index, status
-
-
-def _statements(script: str) -> Iterator[str]:
-    """`executescript` commits first: statements one by one stay in the transaction."""
-    statement = ""
-    for line in script.splitlines():
-        statement += f"{line}\n"
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+def _is_number(text: str) -> bool:
+    """A number as URIs have it: one way of writing only."""
+    return text.isascii() and text.isdigit() and len(text) < 10 and str(int(text)) == text

@@ -7,7 +7,6 @@ import sys
 from datetime import datetime
 
 from ..algorithms import Purpose
-from ..authority import signed_lists
 from ..authority.authority import Authority
 from ..files import PUBLIC, replace
 from ..foresight.timeline import tasks
@@ -76,8 +75,9 @@ def _status(terminal: Terminal) -> int:
 
 def _lists(authority: Authority, language: str, until: object) -> None:
     assert callable(until)
-    crl, statuses = authority.published_crl(), authority.published_statuses()
-    entries = list(signed_lists.entries(statuses).values())
+    crl, lists = authority.published_crl(), sorted(authority.lists.all_statuses(), key=lambda one: one.exp)
+    entries = [status for one in lists for status in one.exceptions().values()]
+    statuses = lists[0] if lists else authority.published_statuses()
     print(
         message(
             Text.LISTS,

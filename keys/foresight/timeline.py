@@ -171,8 +171,9 @@ def _lists(authority: Authority, now: datetime) -> Iterable[Task]:
         else:
             name = f"CRL {crl.number}"
             yield Task(kind=TaskKind.FINISH_CRL, subjects=(name,), due=now, overdue=now, command="permit-keys refresh")
-    if lists.has_statuses():
-        statuses = lists.statuses()
+    # All of them are signed anew together: the one that ends first says when.
+    statuses = min(lists.all_statuses(), key=lambda one: one.exp, default=None)
+    if statuses is not None:
         yield _renewal(TaskKind.SIGN_STATUS, statuses.uri, statuses.iat, statuses.exp)
 
 

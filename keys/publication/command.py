@@ -55,8 +55,8 @@ class Publisher(Protocol):
     def certification_authority(self) -> CertificationAuthority:
         """The active CSCA."""
 
-    def publish_statuses(self, changes: Mapping[int, Status]) -> object:
-        """Sign the status list anew, with these changes."""
+    def publish_statuses(self, changes: Mapping[int, Status], *, uri: str | None = None) -> object:
+        """Sign the status list of a shard anew, with these changes."""
 
 
 def set_up(options: argparse.Namespace, language: str, authority: Publisher, *, now: datetime) -> None:
@@ -93,8 +93,7 @@ def publish(
     directory = os.path.abspath(options.directory)
 
     def revoke(uri: str, statuses: Mapping[int, Status]) -> None:
-        if uri == authority.settings.status_uri:
-            authority.publish_statuses(statuses)
+        authority.publish_statuses(statuses, uri=uri)
 
     release = home.publish_home(
         authority.home,

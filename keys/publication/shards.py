@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -43,26 +43,32 @@ def write_due(
     now: datetime,
     life: timedelta,
     ttl: timedelta,
+    renew: timedelta | None = None,
+    written: Callable[[StatusList], None] | None = None,
 ) -> tuple[str, ...]:
-    """Sign every shard that changed, or has less than half its life left, and put it into `status/` of the directory.
+    """Sign every shard that changed, is another key's, or has less than `renew` (half its life) left, and put it into
+    `status/` of the directory; `written` is told of each.
 
     Returns the URIs. Each list must be able to follow the one in its place: `StatusListError` otherwise. Killed at any
     moment, the next call finishes.
     """
     folder = os.path.join(trust_directory, _FOLDER)
     os.makedirs(folder, exist_ok=True)
-    written = []
-    for number in store.due(now=now, renew=life / 2):
+    uris = []
+    for number in store.due(now=now, renew=life / 2 if renew is None else renew, kid=signer.kid):
         uri = store.uri(number)
         path = os.path.join(folder, status_file_name(uri))
         raw, done = store.sign(number, signer=signer, now=now, life=life, ttl=ttl)
+        signed = status_list.verify(raw, signer.public_key, uri)
         before = _standing(path, uri, signer)
         if before is not None:
-            status_list.verify(raw, signer.public_key, uri).require_succession(before)
+            signed.require_succession(before)
         replace(path, raw, mode=PUBLIC)
         done()
-        written.append(uri)
-    return tuple(written)
+        if written is not None:
+            written(signed)
+        uris.append(uri)
+    return tuple(uris)
 
 
 def list_signer(certificate: bytes, private_key: ec.EllipticCurvePrivateKey) -> ListSigner:

@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..algorithms import Purpose
-from ..authority import certification, signed_lists
+from ..authority import certification
 from ..authority.authority import Authority
 from ..authority.certification import Dates
 from ..certificates import CertificationAuthority
@@ -190,7 +190,7 @@ class Steps:
         if key.purpose is Purpose.CSCA:
             self._publish_crl(signed_by=key)
         elif key.purpose is Purpose.STATUS_SIGNER:
-            self._publish_statuses(key)
+            self._publish_statuses()
 
     def _retire(self, arguments: Arguments) -> None:
         key = self._key(arguments)
@@ -283,13 +283,9 @@ class Steps:
             return
         self._authority.sign_crl()
 
-    def _publish_statuses(self, key: KeyRecord) -> None:
-        """The list as it stands, signed by the key that has just become active."""
-        lists = self._authority.lists
-        previous = lists.statuses() if lists.has_statuses() else None
-        if previous is not None and lists.statuses_signed_by() == key.kid:
-            return
-        self._authority.sign_statuses(previous, signed_lists.entries(previous) if previous is not None else {})
+    def _publish_statuses(self) -> None:
+        """The lists as they stand, signed by the key that has just become active; those of that key already stay."""
+        self._authority.statuses.write()
 
     def _key(self, arguments: Arguments) -> KeyRecord:
         purpose, generation = Purpose(arguments["purpose"]), int(arguments["generation"])

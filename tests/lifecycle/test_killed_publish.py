@@ -41,7 +41,7 @@ def publish(home: Path, www: Path, *, later: bool = True) -> None:
         authority.custody,
         trust_directory=authority.trust_dir,
         now=authority.clock(),
-        revoke=lambda _, statuses: authority.publish_statuses(statuses),
+        revoke=lambda uri, statuses: authority.publish_statuses(statuses, uri=uri),
     )
 
 

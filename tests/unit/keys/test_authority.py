@@ -118,9 +118,9 @@ def test_files_and_permissions(authority: Authority) -> None:
     home = Path(authority.home)
     names = {entry.name for entry in home.iterdir()}
     assert (
-        {"registry.db", "keys", "trust"}
+        {"registry.db", "status.db", "keys", "trust"}
         <= names
-        <= {"registry.db", "registry.db-wal", "registry.db-shm", "keys", "trust"}
+        <= {"registry.db", "registry.db-wal", "registry.db-shm", "status.db", "keys", "trust"}
     )
     assert home.stat().st_mode & 0o777 == 0o700
     for key in (home / "keys").iterdir():
