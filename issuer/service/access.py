@@ -124,16 +124,22 @@ class Guard:
         service: Service = request.app.state.service
         present = signed_in(request, service)
         request.scope["permit.operator"] = present.actor.operator
-        if present.actor.role not in self.access.roles:
-            raise Problem(Reason.ROLE, role=present.actor.role, act=self.access.act)
-        if self.access.scope is Scope.CITY and present.actor.place.level is not Level.CITY:
-            raise Problem(Reason.DISTRICT)
+        admit(self.access, present)
         request.state.call = Call(
             service=service,
             present=present,
             key=request.headers.get("idempotency-key"),
             version=if_match(request),
         )
+
+
+def admit(access: Access, present: Present) -> None:
+    """What a declaration asks of whoever is signed in: of the API, and of the desk's pages. Raises Problem(ROLE,
+    DISTRICT)."""
+    if present.actor.role not in access.roles:
+        raise Problem(Reason.ROLE, role=present.actor.role, act=access.act)
+    if access.scope is Scope.CITY and present.actor.place.level is not Level.CITY:
+        raise Problem(Reason.DISTRICT)
 
 
 def signed_in(request: Request, service: Service) -> Present:

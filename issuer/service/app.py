@@ -14,6 +14,7 @@ from sqlalchemy.exc import DataError, OperationalError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from ..domain.reasons import ActRefused, Reason
+from ..pages import app as pages
 from . import problems
 from .access import CSRF_HEADER, PREFIX
 from .clockwork import Clockwork
@@ -102,6 +103,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(Surroundings, metrics=service.metrics, secure=service.settings.secure, limit=body_limit)
     _answer_refusals(app)
     _describe(app, service)
+    pages.mount(app, service)
     return app
 
 
@@ -109,7 +111,7 @@ def body_limit(path: str) -> int:
     """The greatest body, in bytes."""
     if path.endswith("/photo"):
         return PHOTO_LIMIT
-    return RULES_LIMIT if path.startswith(f"{PREFIX}/rule-sets") else DEFAULT_LIMIT
+    return RULES_LIMIT if path.startswith((f"{PREFIX}/rule-sets", "/desk/rules")) else DEFAULT_LIMIT
 
 
 def _answer_refusals(app: FastAPI) -> None:

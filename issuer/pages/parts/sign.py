@@ -1,0 +1,108 @@
+"""Signing in and out, and the choice of the language."""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from ...service.access import ANYBODY, token_of
+from ...service.problem_texts import Code
+from ...service.problems import Problem
+from ...service.routers import sessions
+from ...service.schemas.people import SignIn
+from ...texts import Language
+from .. import languages
+from ..site import CSRF_FIELD, PREFIX, Page, Site, View
+
+site = Site()
+DOOR_COOKIE, SECURE_DOOR_COOKIE = "permit-door", "__Host-permit-door"
+"""Before anybody is signed in there is no session that a form could be bound to: it is bound to this cookie, so that
+nobody is signed in from another site as somebody else."""
+DESK_COOKIE = "permit-desk"
+_NEXT = re.compile(r"/desk/[A-Za-z0-9/._-]*(\?[A-Za-z0-9=&%._~+-]*)?", re.ASCII)
+_DESK = re.compile(r"[A-Za-z0-9._-]{0,32}", re.ASCII)
+
+
+@site.page("/sign-in", ANYBODY)
+def show(view: View) -> Page:
+    """The door. It also serves to sign in as somebody else: any session that the browser had ends then."""
+    token = view.request.cookies.get(_door_cookie(view)) or secrets.token_urlsafe(24)
+    desk = view.request.cookies.get(DESK_COOKIE, "")
+    context = {
+        "door": token,
+        "next": _next(view.text("next") if view.sent else view.asked("next")),
+        "desk": desk if _DESK.fullmatch(desk) else "",
+        "readers": sorted(view.service.settings.readers),
+        "ended": view.asked("ended", 1) == "1",
+    }
+    return Page(template="sign_in.html", title="sign.title", context=context, cookies={_door_cookie(view): token})
+
+
+@site.form("/sign-in", ANYBODY, back=show)
+def sign_in(view: View) -> Response:
+    """By the API's own sign-in: the same lock-out, the same cookie, always a new session."""
+    expected = view.request.cookies.get(_door_cookie(view), "")
+    if not expected or not hmac.compare_digest(expected.encode(), view.text(CSRF_FIELD).encode()):
+        raise Problem(Code.CSRF)
+    password = view.typed.get("password")
+    body = SignIn(
+        name=view.text("name").lower(),
+        password=password if isinstance(password, str) else "",
+        desk=view.text("desk"),
+    )
+    answer = RedirectResponse(_next(view.text("next")), 303)
+    sessions.sign_in(body, view.request, answer)
+    secure = view.service.settings.secure
+    answer.delete_cookie(_door_cookie(view), path="/", secure=secure, httponly=True, samesite="strict")
+    answer.set_cookie(
+        DESK_COOKIE, body.desk, max_age=365 * 86400, path="/", secure=secure, httponly=True, samesite="strict"
+    )
+    return answer
+
+
+def _today(view: View) -> Page:
+    from .today import show as today
+
+    return today(view)
+
+
+@site.form("/sign-out", sessions.sign_out, back=_today)
+def sign_out(view: View) -> Response:
+    """Here and now."""
+    answer = RedirectResponse(f"{PREFIX}/sign-in", 303)
+    sessions.sign_out(view.call, answer)
+    answer.headers["Clear-Site-Data"] = '"cache"'
+    return answer
+
+
+@site.form("/language", ANYBODY, back=show)
+def choose(view: View) -> Response:
+    """For pages without a form; where there is one, its own address takes the choice, and keeps what was typed."""
+    wanted = view.text("to")
+    answer = RedirectResponse(_next(view.text("next")), 303)
+    if wanted in set(Language):
+        languages.keep(answer, Language(wanted), secure=view.service.settings.secure)
+    return answer
+
+
+def door(request: Request) -> str:
+    """The address of the door, which leads back to where one wanted to go."""
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    token, _ = token_of(request, request.app.state.service)
+    ended = "&ended=1" if token else ""
+    return f"{PREFIX}/sign-in?next={quote(_next(wanted), safe='')}{ended}"
+
+
+def _next(wanted: str) -> str:
+    """Only ever a page of the desk."""
+    found = _NEXT.fullmatch(wanted) is not None and "//" not in wanted and not wanted.startswith(f"{PREFIX}/sign-")
+    return wanted if found else f"{PREFIX}/"
+
+
+def _door_cookie(view: View) -> str:
+    return SECURE_DOOR_COOKIE if view.service.settings.secure else DOOR_COOKIE

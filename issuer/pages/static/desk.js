@@ -1,0 +1,29 @@
+// What every page does with a script, and can do without: forms are sent once, the language switch takes along what was
+// typed wherever it was typed, and what was wrong comes into view.
+"use strict";
+
+for (const form of document.querySelectorAll("form[method=post]")) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent === "yes") {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "yes";
+    const pressed = event.submitter;
+    if (pressed) setTimeout(() => { pressed.disabled = true; }, 0);
+  });
+}
+
+// A page that the browser keeps is fresh again when one comes back to it.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[method=post]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("button:disabled:not([data-off])")) button.disabled = false;
+  }
+});
+
+const problem = document.getElementById("problem");
+if (problem) {
+  const field = document.querySelector("[aria-invalid=true]");
+  (field || problem).focus();
+}

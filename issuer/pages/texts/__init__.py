@@ -1,0 +1,35 @@
+"""Every text of the pages: key → (Chinese, English), one table for each part. A missing key is an error, no blank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ...texts import Language
+from . import base, today
+
+Text = tuple[str, str]
+TABLES: tuple[Mapping[str, Text], ...] = (base.TEXTS, today.TEXTS)
+"""The tables; a key stands in one of them."""
+
+
+def _one() -> Mapping[str, Text]:
+    found: dict[str, Text] = {}
+    for table in TABLES:
+        if twice := found.keys() & table.keys():
+            raise ValueError(f"said twice: {sorted(twice)}")
+        found |= table
+    return MappingProxyType(found)
+
+
+TEXTS = _one()
+
+
+def say(key: str, lang: Language, **facts: object) -> str:
+    """The text, its blanks filled. Raises KeyError."""
+    return TEXTS[key][0 if lang is Language.ZH else 1].format_map(facts)
+
+
+def known(key: str) -> bool:
+    """Whether there is such a text."""
+    return key in TEXTS
