@@ -30,9 +30,11 @@ class PostgresMissing(Exception):
 
 
 class Server:
-    """A cluster of its own. Fast: what it holds dies with the tests, so it need not wait for the disk."""
+    """A cluster of its own. Fast: what it holds dies with the tests, so it need not wait for the disk, unless it is
+    `durable`, to be measured."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         self.directory = Path(tempfile.mkdtemp(prefix="permit-postgres-"))
         self.data = self.directory / "data"
         self._become: list[str] = []
@@ -46,14 +48,16 @@ class Server:
 
     def _initialise(self) -> None:
         self._run("initdb", "-D", str(self.data), "-U", "permit", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N")
+        waiting = "on" if self._durable else "off"
         settings = {
             "listen_addresses": "''",
             "unix_socket_directories": f"'{self.directory}'",
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
+            "fsync": waiting,
+            "synchronous_commit": waiting,
+            "full_page_writes": waiting,
             "max_connections": "100",
-            "shared_buffers": "'128MB'",
+            "shared_buffers": "'2GB'" if self._durable else "'128MB'",
+            "max_wal_size": "'8GB'" if self._durable else "'1GB'",
         }
         with (self.data / "postgresql.conf").open("a") as configuration:
             configuration.writelines(f"{name} = {value}\n" for name, value in settings.items())

@@ -13,6 +13,9 @@ TITLES = {
     "custody": "Signatures a second by custody",
     "status": "Status lists",
     "printed": "Printed code: decode rates, image to verdict",
+    "rules": "Rules over many holders",
+    "assembly": "Cards assembled and signed",
+    "service": "The service with 50 operators, by number of holders",
 }
 
 

@@ -6,12 +6,16 @@ names: the commonest surname is that of one holder in a hundred, as in life.
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import Engine, text
 
 COMMUNITIES = 245
 GRANTS = ("H01", "E01", "C01", "J01")
 SURNAMES = 100
 GIVEN = 1000
+ENDORSED_FROM = date(2026, 11, 1)
+ENDORSED_OVER = 365  # days over which the endorsements are spread, by the holder's number
 
 # District ids: 1 the city, 2 to 6 counties, 7 to 31 towns, 32 to 276 communities.
 _PLACES = """
@@ -36,7 +40,8 @@ SELECT n,
        CASE WHEN n % 2 = 0 THEN 'F' ELSE 'M' END AS sex,
        'RP' || lpad(n::text, 10, '0') AS number,
        lpad(to_hex(n), 20, '0') AS serial,
-       DATE '2026-11-01' + (n % 365)::int AS endorsed
+       DATE '2026-11-01' + (n % 365)::int AS endorsed,
+       DATE '2021-01-01' + (n * 31 % 1500)::int AS since
 FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) n
 JOIN district d ON d.id = 32 + n % 245
 JOIN district t ON t.id = d.parent_id
@@ -47,7 +52,10 @@ INSERT INTO holder (id, name_native, latin_surname, latin_given, sex, birth_date
     personal_number, number_hash, hukou_address, address, address_since, residence_since, ground, facts,
     registered_at, registered_by, version, district_id, county_id, town_id, community_id)
 SELECT n, surname || given, upper(surname), upper(given), sex, born, 'UTO', '', '', md5(n::text) || md5('x' || n::text),
-    '', 'address', '2025-01-01', '2025-01-01', 'housing', '{}', now(), 1, 1, district, county, town, district
+    '', 'address', since, since, 'employment',
+    json_build_object('employment', since || '/..', 'social_insurance', since || '/..', 'home', since || '/..',
+        'home_kind', 'rented', 'education', CASE WHEN n % 3 = 0 THEN 'bachelor' ELSE 'senior' END)::text,
+    now(), 1, 1, district, county, town, district
 FROM person ORDER BY n
 """,
     """
