@@ -33,9 +33,11 @@ PROGRAM = "permit-verifier"
 LATER = {
     "check-code": ("verifier.commands.check_code", "check a printed code"),
     "watch": ("verifier.commands.watch", "check each card put on a reader"),
+    "kiosk": ("verifier.kiosk.command", "a page for the counter, and an interface for its own software"),
     "replay": ("verifier.commands.replay", "decide again from evidence"),
     "sync": ("verifier.commands.sync", "take over what the authority published"),
     "readers": ("verifier.commands.readers", "list card readers"),
+    "usage": ("verifier.commands.usage", "the log of what was checked, without names"),
 }
 """Commands by name, the module of each, loaded only when it is the one given, and a line of help."""
 
