@@ -30,6 +30,8 @@ class Refusal(StrEnum):
     PHOTO_TOO_LARGE = "photo-too-large"
     PHOTO_TOO_SMALL = "photo-too-small"
     PHOTO_ROTATED = "photo-rotated"
+    PHOTO_PIXELS = "photo-pixels"
+    PHOTO_ANIMATED = "photo-animated"
     BAD_ADDRESS = "bad-address"
     BAD_CAN = "bad-can"
     BAD_DATE = "bad-date"

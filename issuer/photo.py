@@ -15,6 +15,7 @@ from .errors import Refusal, Refused
 
 MAX_INPUT = 8 * 1024 * 1024  # bytes of a photo file that is looked at
 MIN_WIDTH, MIN_HEIGHT = 90, 120  # pixels; below, no face can be compared
+MAX_EFFORT = 100_000_000  # pixels times scans; a progressive JPEG goes over its picture some ten times
 
 _KEPT_SEGMENTS = (0xE0, 0xEE)  # JPEG APP0 (JFIF) and APP14 (Adobe: how the colours are coded)
 _DROPPED_BOXES = (b"uuid", b"xml ")
@@ -25,7 +26,7 @@ _UPRIGHT = 1
 def accept(raw: bytes, *, limit: int) -> bytes:
     """The image to put into DG2, whose whole file may have `limit` bytes.
 
-    Raises Refused: PHOTO_UNREADABLE, PHOTO_KIND, PHOTO_TOO_LARGE, PHOTO_TOO_SMALL or PHOTO_ROTATED.
+    Raises Refused: PHOTO_UNREADABLE, PHOTO_KIND, PHOTO_TOO_LARGE, PHOTO_TOO_SMALL, PHOTO_PIXELS or PHOTO_ROTATED.
     """
     if len(raw) > MAX_INPUT:
         raise Refused(Refusal.PHOTO_TOO_LARGE, size=len(raw), limit=limit)
@@ -39,6 +40,8 @@ def accept(raw: bytes, *, limit: int) -> bytes:
     # Before anything is decompressed: the size in bytes is what most photos fail by.
     if (size := len(image) + _overhead()) > limit:
         raise Refused(Refusal.PHOTO_TOO_LARGE, size=size, limit=limit)
+    if (effort := header.width * header.height * scans(image)) > MAX_EFFORT:
+        raise Refused(Refusal.PHOTO_PIXELS, millions=effort // 1_000_000)
     _decompress(raw)
     if header.width < MIN_WIDTH or header.height < MIN_HEIGHT:
         raise Refused(Refusal.PHOTO_TOO_SMALL, width=header.width, height=header.height)
@@ -48,6 +51,11 @@ def accept(raw: bytes, *, limit: int) -> bytes:
 def _overhead() -> int:
     """Bytes of DG2 around an image of some thousand bytes: record, templates, lengths of two bytes."""
     return dg2.OVERHEAD + 48
+
+
+def scans(raw: bytes) -> int:
+    """Times that decoding a JPEG goes over its picture: each start of scan counts, wherever it stands. At least 1."""
+    return max(1, raw.count(b"\xff\xda"))
 
 
 def _decompress(raw: bytes) -> None:

@@ -36,6 +36,14 @@ REFUSALS: dict[Refusal, Text] = {
         "照片靠方向标记才显示为正向：请旋正后重新保存。",
         "The photo is upright only by its EXIF mark: turn it upright and save it again.",
     ),
+    Refusal.PHOTO_PIXELS: (
+        "照片解码量过大（{millions} 百万像素）：请用普通相机设置重新拍摄。",
+        "Decoding this photo would take too much ({millions} million pixels): take it with a camera's usual settings.",
+    ),
+    Refusal.PHOTO_ANIMATED: (
+        "这是动画而不是照片：请提供单张照片。",
+        "This is an animation: provide a single picture.",
+    ),
     Refusal.BAD_ADDRESS: (
         "地址不能写入卡片（{why}）：请更正 --address。",
         "This address cannot go onto the card ({why}): correct --address.",

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from ..domain.reasons import ActRefused, Reason
 from ..pages import app as pages
+from ..photo import MAX_INPUT
 from . import problems
 from .access import CSRF_HEADER, PREFIX
 from .clockwork import Clockwork
@@ -28,6 +29,7 @@ from .routers import (
     operations,
     permit_acts,
     permits,
+    photos,
     rules,
     sessions,
     staff,
@@ -42,6 +44,7 @@ ROUTERS = (
     staff.api.router,
     holders.api.router,
     applications.api.router,
+    photos.api.router,
     writing.api.router,
     permits.api.router,
     permit_acts.api.router,
@@ -50,7 +53,7 @@ ROUTERS = (
     audit.api.router,
     operations.router,
 )
-PHOTO_LIMIT = 2 * 1024 * 1024
+PHOTO_LIMIT = MAX_INPUT
 RULES_LIMIT = 1024 * 1024
 _BY_STATUS: Mapping[int, Code] = MappingProxyType(
     {
@@ -109,7 +112,7 @@ def create_app(service: Service) -> FastAPI:
 
 def body_limit(path: str) -> int:
     """The greatest body, in bytes."""
-    if path.endswith("/photo"):
+    if path.endswith(("/photo", photos.CHECK)):
         return PHOTO_LIMIT
     return RULES_LIMIT if path.startswith((f"{PREFIX}/rule-sets", "/desk/rules")) else DEFAULT_LIMIT
 

@@ -57,6 +57,7 @@ BODIES: dict[tuple[str, str], Request] = {
     ("POST", "/applications/{application}/blank"): Request({}),
     ("POST", "/applications/{application}/handover"): Request({"slip": "1"}),
     ("POST", "/applications/{application}/personalisation"): Request({"reader": "none"}),
+    ("POST", "/photos/check"): Request({}),
     ("POST", "/permits/{number}/card-update"): Request({"reader": "none"}),
     ("POST", "/permits/{number}/endorse"): Request({}),
     ("POST", "/permits/{number}/entitlements"): Request({}),

@@ -5,27 +5,21 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Path, Query, Response
 from sqlalchemy.orm import Session as Transaction
 
-from card_profiles.residence_permit_v1 import RESIDENCE_PERMIT_V1
-
-from ... import photo
 from ...acts import applications, production
 from ...domain.application_life import OPEN_APPLICATION, ApplicationState
 from ...domain.checklist import REQUIRED, Item
 from ...domain.reasons import Reason, refusal
 from ...domain.roles import Act
-from ...errors import Refused
 from ...store import queries
-from ...store.models.people import Capture, Holder
+from ...store.models.people import Holder
 from ...store.models.permits import Application
-from ...texts import refusal_lines
 from .. import entitlements
 from ..access import Caller, Endpoints, Scope, by_act, etag
 from ..pages import After, Limit, decode, encode
 from ..problem_texts import Code
-from ..problems import Problem, language
 from ..schemas.applications import AcceptIn, ApplicationOut, ApplicationPage, BlankIn, Handed, HandOverIn, Why
 from ..schemas.base import BIGGEST, ReceiptOut
 from .holders import today, within
@@ -35,7 +29,6 @@ ApplicationId = Annotated[int, Path(ge=1, le=BIGGEST)]
 _LIST = by_act(Act.READ_HOLDER, Scope.WITHIN)
 _READ = by_act(Act.READ_HOLDER)
 _MOVING = (Reason.NO_APPLICATION, Reason.WRONG_STATE)
-_PHOTO_TYPES = ("image/jpeg", "image/jp2")
 
 
 @api.get("/applications", _LIST, "Applications in a state", response_model=ApplicationPage)
@@ -87,65 +80,6 @@ def checklist(application: ApplicationId, body: Handed, call: Caller) -> Any:
     """The first time, `missing` in the receipt is everything that lacks: it is told once and in full (Decree 663 art.
     9), and nothing else can be asked for later."""
     return call.done(applications.apply(*call.by, application, present=body.present, **call.once))
-
-
-@api.act(
-    "/applications/{application}/photo",
-    by_act(Act.CAPTURE),
-    "Keep the photo",
-    *_MOVING,
-    Code.PHOTO,
-    Code.MEDIA_TYPE,
-    method="PUT",
-    response_model=ReceiptOut,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in _PHOTO_TYPES},
-        }
-    },
-)
-async def keep_photo(application: ApplicationId, call: Caller, request: Request) -> Any:
-    """A JPEG or JPEG 2000 that fits on the card, upright, at least 90x120 pixels; EXIF and comments are taken out. It
-    is deleted so many days after the handover as the settings say."""
-    from starlette.concurrency import run_in_threadpool
-
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _PHOTO_TYPES:
-        raise Problem(Code.MEDIA_TYPE, known=", ".join(_PHOTO_TYPES))
-    raw = await request.body()
-
-    def keep() -> Any:
-        with call.store.read() as transaction:
-            _application(transaction, application, call)
-        try:
-            image = photo.accept(raw, limit=RESIDENCE_PERMIT_V1.identity.file("DG2").size)
-        except Refused as refused:
-            raise Problem(
-                Code.PHOTO, detail=refusal_lines(refused, language(request))[0], reason=refused.reason
-            ) from refused
-        return applications.capture_photo(*call.by, application, image, key=call.key)
-
-    return call.done(await run_in_threadpool(keep))
-
-
-@api.get(
-    "/applications/{application}/photo",
-    _READ,
-    "The photo",
-    Reason.NO_APPLICATION,
-    Code.NO_CAPTURE,
-    response_class=Response,
-    responses={200: {"content": {kind: {} for kind in _PHOTO_TYPES}, "description": "the image"}},
-)
-def see_photo(application: ApplicationId, call: Caller) -> Response:
-    """For the second officer to compare; until it is deleted."""
-    with call.store.read() as transaction:
-        _application(transaction, application, call)
-        found = transaction.get(Capture, (application, applications.PHOTO))
-    if found is None:
-        raise Problem(Code.NO_CAPTURE)
-    kind = _PHOTO_TYPES[0] if found.content.startswith(b"\xff\xd8") else _PHOTO_TYPES[1]
-    return Response(found.content, media_type=kind)
 
 
 @api.act(
