@@ -37,6 +37,7 @@ LATER = {
     "replay": ("verifier.commands.replay", "decide again from evidence"),
     "sync": ("verifier.commands.sync", "take over what the authority published"),
     "readers": ("verifier.commands.readers", "list card readers"),
+    "support": ("verifier.commands.support", "seal the evidence of a refused card to the authority"),
     "usage": ("verifier.commands.usage", "the log of what was checked, without names"),
 }
 """Commands by name, the module of each, loaded only when it is the one given, and a line of help."""

@@ -80,6 +80,11 @@ class Counter:
         return self._policy.catalogue
 
     @property
+    def portrait(self) -> bool:
+        """Whether portraits are read and checked."""
+        return self._portrait
+
+    @property
     def policy(self) -> Policy:
         """What this counter demands, with the latest time that it knows."""
         return self._policy

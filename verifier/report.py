@@ -125,7 +125,7 @@ def _step(step: Step, style: Style) -> str:
 
 
 def json_tree(verdict: Verdict, effort: Effort | None) -> dict[str, object]:
-    """The whole verdict for machines: reason codes, no texts. docs/INTEGRATION.md, verifier/answer-1.schema.json."""
+    """The whole verdict for machines: reason codes, no texts. docs/INTEGRATION.md has their JSON Schema."""
     holder = verdict.holder
     return {
         "schema": SCHEMA,

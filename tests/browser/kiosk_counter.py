@@ -1,0 +1,171 @@
+"""A counter for page tests: a private pcscd with virtual readers, software cards in them, and the kiosk that serves the
+page, in this process, on a port of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from playwright.sync_api import Page
+
+from card_profiles.entitlements.catalogue import Sector
+from card_profiles.softcard import vpcd
+from keys.algorithms import Purpose
+from keys.status_list import Status
+from tests.factory import DAY, STATUS_URI, IssuedPermit, Person, Signer, authority, issue, write_files
+from tests.simulator.private_pcscd import READERS, PrivatePcscd, await_true
+from verifier.kiosk import app, token
+from verifier.kiosk.app import Save
+from verifier.kiosk.guard import Guard
+from verifier.kiosk.kiosk import Kiosk
+from verifier.kiosk.settings import Settings
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+BEGIN = NOW - 10 * DAY
+SERVICES = {
+    Sector.HEALTH: {"H01": (NOW + 200 * DAY).date(), "H02": (NOW + 90 * DAY).date(), "H03": (NOW - DAY).date()},
+    Sector.EDUCATION: {"E01": (NOW + 200 * DAY).date()},
+}
+
+
+def signers() -> tuple[Signer, Signer]:
+    """Of entitlements and of status lists, in use today."""
+    city = authority()
+    return (
+        city.signer(Purpose.ENTITLEMENT_SIGNER, "today", begin=BEGIN - DAY),
+        city.signer(Purpose.STATUS_SIGNER, "status today", begin=BEGIN - 60 * DAY),
+    )
+
+
+def permit(**changes: Any) -> IssuedPermit:
+    """A permit that is good today, save for `changes`."""
+    usual: dict[str, Any] = {
+        "signer": signers()[0],
+        "signed": BEGIN,
+        "valid_until": NOW + 300 * DAY,
+        "services": SERVICES,
+        "person": Person(expiry=(NOW + 2000 * DAY).date()),
+    }
+    return issue(**(usual | changes))
+
+
+def trust_files(
+    *, entries: Mapping[int, Status] | None = None, age: timedelta = timedelta(hours=3), crl_age: timedelta = DAY
+) -> dict[str, bytes]:
+    """What a counter has: status list and revocation list of these ages."""
+    city = authority()
+    signer, status_signer = signers()
+    shard = city.status_list(entries, iat=NOW - age, signer=status_signer)
+    crl = city.crl(this_update=NOW - crl_age, life=90 * DAY)
+    return city.trust_files(crl=crl, status={STATUS_URI: shard}, more_signers=(signer, status_signer))
+
+
+class Card:
+    """A software card that a test puts into a virtual reader and takes out again."""
+
+    def __init__(self, daemon: PrivatePcscd, card: vpcd.Card, slot: int = 0) -> None:
+        self._daemon, self._card, self._slot = daemon, card, slot
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def insert(self) -> None:
+        self._stop.clear()
+        self._thread = threading.Thread(
+            target=vpcd.serve,
+            args=(self._card, "127.0.0.1", self._daemon.port + self._slot),
+            kwargs={"stop": self._stop},
+            daemon=True,
+        )
+        self._thread.start()
+
+    def remove(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(10)
+            self._thread = None
+
+
+@dataclass(slots=True)
+class CounterWorld:
+    """One counter at work."""
+
+    daemon: PrivatePcscd
+    directory: Path
+    kiosk: Kiosk
+    token: token.Token
+    port: int
+    cards: list[Card] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def open(self, page: Page) -> Page:
+        """The page by its link, ready for a card."""
+        page.goto(f"{self.address}/?key={self.token.link}")
+        page.wait_for_selector("main[data-phase]")
+        page.wait_for_selector("#own-data")
+        return page
+
+    def card(self, of: IssuedPermit | vpcd.Card, slot: int = 0) -> Card:
+        """A card to insert, taken out at the end of the test at the latest."""
+        self.cards.append(Card(self.daemon, of.card() if isinstance(of, IssuedPermit) else of, slot))
+        return self.cards[-1]
+
+    def trust(self, files: Mapping[str, bytes]) -> None:
+        """Other own data from now on."""
+        write_files(self.directory / "trust", files)
+
+
+@contextmanager
+def counter_world(
+    daemon: PrivatePcscd,
+    directory: Path,
+    *,
+    files: Mapping[str, bytes] | None = None,
+    now: Callable[[], datetime] | None = None,
+    save: Save | None = None,
+    **settings: Any,
+) -> Iterator[CounterWorld]:
+    """A kiosk over `daemon`, with own data in `directory`."""
+    write_files(directory / "trust", trust_files() if files is None else files)
+    state = directory / "state"
+    chosen = Settings(**{"sector": Sector.HEALTH, **settings})
+    kiosk = Kiosk(
+        chosen,
+        trust_directory=str(directory / "trust"),
+        state_directory=str(state),
+        now=now or (lambda: datetime.now(UTC)),
+    )
+    secret = token.load(str(state))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        port = listener.getsockname()[1]
+        guarded = Guard(app.create(kiosk, save=save), token=secret, port=port)
+        config = uvicorn.Config(
+            guarded, http="h11", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        world = CounterWorld(daemon, directory, kiosk, secret, port)
+        try:
+            await_true(lambda: server.started, "the kiosk serves")
+            yield world
+        finally:
+            for card in world.cards:
+                card.remove()
+            server.should_exit = True
+            thread.join(20)
+            assert not thread.is_alive()
+
+
+__all__ = ["BEGIN", "NOW", "READERS", "Card", "CounterWorld", "counter_world", "permit", "trust_files"]
