@@ -22,13 +22,13 @@ from keys.algorithms import Purpose
 from keys.chain import ChainError, ChainReason
 from keys.custody import CardKeys, CustodyError, CustodyReason
 from keys.errors import DecodeError
-from keys.status_list import Status, StatusListError
+from keys.status_list import Place, Status, StatusListError
 from keys.trust import TrustError, TrustStore
 
 from .assemble import Office, Signer
 from .card_keys import CardKeyring
 from .errors import Refusal, Refused
-from .journal import CardRecord, Journal
+from .journal import Allocate, CardRecord, Journal
 from .journal_sqlite import SqliteJournal
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ _OUT_OF_PERIOD = frozenset(
 class Desk:
     """What issuing rests on. `now` is aware; `below(n)` gives a random number from 0 to n - 1.
 
-    `trust` gives what counters have, as published now. `revoke` sets an index INVALID and publishes the list.
+    `trust` gives what counters have, as published now. `allocate` gives out places in status lists, `revoke` sets one
+    INVALID and publishes its list; `open_shard` is the URI of the list that the next card will be in.
     """
 
     journal: Journal
@@ -57,15 +58,21 @@ class Desk:
     entitlement_signer: Callable[[], Signer] = field(repr=False)
     keyring: CardKeyring = field(repr=False)
     trust: Callable[[], TrustStore]
-    status_uri: str
-    revoke: Callable[[int], None]
+    open_shard: Callable[[], str]
+    allocate: Allocate
+    revoke: Callable[[Place], None]
     now: Callable[[], datetime]
     monotonic: Callable[[], float] = time.monotonic
     random: Callable[[int], bytes] = field(default=os.urandom, repr=False)
     below: Callable[[int], int] = field(default=secrets.randbelow, repr=False)
 
-    def check_ready(self) -> int:
-        """Whether what would be signed now would be believed; returns the entries of the status list.
+    @property
+    def status_uri(self) -> str:
+        """The list that the next card will be in."""
+        return self.open_shard()
+
+    def check_ready(self) -> None:
+        """Whether what would be signed now would be believed.
 
         Raises Refused: KEYS_EXPIRED, TRUST_UNUSABLE.
         """
@@ -88,17 +95,16 @@ class Desk:
             raise Refused(Refusal.TRUST_UNUSABLE, error=error) from error
         if status.exp <= now:
             raise Refused(Refusal.TRUST_UNUSABLE, error=f"status list ran out on {status.exp:%Y-%m-%d}")
-        return len(status)
 
     def publish_revocation(self, card: CardRecord) -> None:
         """The status list says INVALID, then the journal knows that it does. Repeatable."""
         if card.revocation_due:
-            self.revoke(card.status_index)
+            self.revoke(Place(uri=card.status_uri, index=card.status_index))
             self.journal.status_published(card.serial)
 
     def publish_overdue(self) -> None:
         """What an earlier run voided and was cut off before publishing."""
-        for card in self.journal.cards():
+        for card in self.journal.revocations_due():
             self.publish_revocation(card)
 
 
@@ -174,11 +180,24 @@ def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], 
         except TrustError as error:
             raise Refused(Refusal.TRUST_UNUSABLE, error=error) from error
 
-    def revoke(index: int) -> None:
+    @contextmanager
+    def usable() -> Iterator[None]:
         try:
-            authority.publish_status(index, Status.INVALID)
+            yield
         except (_authority_error(), CustodyError, DecodeError, StatusListError, OSError) as error:
             raise Refused(Refusal.TRUST_UNUSABLE, error=error) from error
+
+    def open_shard() -> str:
+        with usable():
+            return authority.statuses.next_uri()
+
+    def allocate() -> Place:
+        with usable():
+            return authority.allocate()
+
+    def revoke(place: Place) -> None:
+        with usable():
+            authority.publish_status(place.index, Status.INVALID, uri=place.uri)
 
     @cache
     def diversify(serial: bytes, version: int) -> CardKeys:
@@ -199,7 +218,8 @@ def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], 
             parameters=profile.scp03,
         ),
         trust=trust,
-        status_uri=authority.status_uri,
+        open_shard=open_shard,
+        allocate=allocate,
         revoke=revoke,
         now=clock,
     )

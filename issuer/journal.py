@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from keys.algorithms import Purpose
+from keys.status_list import Place
 
 from .errors import Refusal, Refused
 
@@ -56,6 +57,7 @@ class EventKind(StrEnum):
     VERIFIED = "verified"
     ACTIVATED = "activated"
     ENDORSED = "endorsed"
+    KEYS_PUT = "keys-put"  # about to be: noted before PUT KEY, with the versions; the card itself says which it has
     VOIDED = "voided"
     STATUS_PUBLISHED = "status-published"
 
@@ -91,7 +93,6 @@ class Binding:
 
     permit_number: str
     profile_digest: bytes  # 32
-    status_uri: str
     valid_from: date
     endorsed_until: date
 
@@ -153,8 +154,9 @@ class Balance:
         return self.received - self.activated - self.void - self.unresolved
 
 
-ChooseIndex = Callable[[frozenset[int]], int]
-"""Picks a status index, given those of the shard that some card has or had."""
+Allocate = Callable[[], Place]
+"""Gives out a place in a status list, which nobody else gets: `keys.authority.authority.Authority.allocate`."""
+DRAWS = 64
 
 
 class Journal(Protocol):
@@ -165,6 +167,10 @@ class Journal(Protocol):
     def live_card(self, permit_number: str) -> CardRecord | None: ...
 
     def cards(self) -> tuple[CardRecord, ...]: ...
+
+    def revocations_due(self) -> tuple[CardRecord, ...]:
+        """Cards that are void, and whose status list does not say so yet."""
+        ...
 
     def open_intents(self) -> tuple[Intent, ...]: ...
 
@@ -184,13 +190,18 @@ class Journal(Protocol):
         """Forget an intent that changed nothing."""
         ...
 
-    def bind(self, intent: int, serial: bytes, binding: Binding, choose: ChooseIndex) -> CardRecord:
-        """Bind a card to a permit and give it a status index, or take up an unresolved binding again with the index it
-        has. Raises Refused(PERMIT_UNRESOLVED, PERMIT_HAS_CARD, CARD_RESERVED, CARD_VOID or what `choose` raises)."""
+    def bind(self, intent: int, serial: bytes, binding: Binding, allocate: Allocate) -> CardRecord:
+        """Bind a card to a permit and give it a place in a status list (`allotted`), or take up an unresolved binding
+        again with the place it has. Raises Refused(PERMIT_UNRESOLVED, PERMIT_HAS_CARD, CARD_RESERVED, CARD_VOID,
+        NO_STATUS_INDEX or what `allocate` raises)."""
         ...
 
     def signed(self, serial: bytes, signatures: Sequence[SignedBy]) -> None:
         """Note signatures before they are made: whoever asks later what a key signed must not miss one."""
+        ...
+
+    def putting_keys(self, serial: bytes, *, old: int, new: int) -> None:
+        """Note a PUT KEY before it is sent: from SCP03 key version `old` to `new`."""
         ...
 
     def verified(self, serial: bytes) -> None: ...
@@ -212,16 +223,13 @@ class Journal(Protocol):
     def close(self) -> None: ...
 
 
-def choose_index(used: frozenset[int], *, size: int, below: Callable[[int], int]) -> int:
-    """A free index of a shard of `size` entries, at random: it must tell nothing about when a card was issued.
+def allotted(allocate: Allocate, taken: Callable[[Place], bool]) -> Place:
+    """A place that no card of the records has or had.
 
-    `below(n)` gives a random number from 0 to n - 1. Raises Refused(NO_STATUS_INDEX) when the shard is full.
+    Whoever gives out places never gives one twice, unless its memory came back from a backup: then the records know
+    better. Raises Refused(NO_STATUS_INDEX) when they know all of `DRAWS` places in a row.
     """
-    free = size - len(used)
-    if free <= 0:
-        raise Refused(Refusal.NO_STATUS_INDEX, size=size)
-    if free > size // 8:  # some eight draws at most, on average
-        while (index := below(size)) in used:
-            pass
-        return index
-    return [index for index in range(size) if index not in used][below(free)]
+    for _ in range(DRAWS):
+        if not taken(place := allocate()):
+            return place
+    raise Refused(Refusal.NO_STATUS_INDEX, size=DRAWS)

@@ -13,21 +13,24 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from keys.status_list import Place
+
 from .errors import Refusal, Refused
 from .journal import (
     NEXT,
     SERIAL_LENGTH,
     UNRESOLVED,
+    Allocate,
     Balance,
     Binding,
     CardRecord,
     CardState,
-    ChooseIndex,
     Event,
     EventKind,
     Intent,
     IntentKind,
     SignedBy,
+    allotted,
 )
 
 SCHEMA_VERSION = 1
@@ -154,6 +157,10 @@ class SqliteJournal:
         """All of them, the last changed first."""
         return tuple(_card(row) for row in self._all("SELECT * FROM cards ORDER BY updated_at DESC, serial"))
 
+    def revocations_due(self) -> tuple[CardRecord, ...]:
+        """Void, and the status list does not say so yet."""
+        return tuple(_card(row) for row in self._all("SELECT * FROM cards WHERE revocation_due ORDER BY serial"))
+
     def open_intents(self) -> tuple[Intent, ...]:
         """What was begun and did not end."""
         rows = self._all("SELECT number, kind, permit_number, reader, serial, opened_at FROM intents ORDER BY number")
@@ -199,9 +206,9 @@ class SqliteJournal:
             unresolved=sum(counts.get(state, 0) for state in UNRESOLVED),
         )
 
-    def _used_indices(self, status_uri: str) -> frozenset[int]:
-        rows = self._all("SELECT status_index FROM cards WHERE status_uri = ? AND status_index IS NOT NULL", status_uri)
-        return frozenset(row[0] for row in rows)
+    def _taken(self, place: Place) -> bool:
+        query = "SELECT 1 FROM cards WHERE status_uri = ? AND status_index = ?"
+        return self._one(query, place.uri, place.index) is not None
 
     # --- writing
 
@@ -226,7 +233,7 @@ class SqliteJournal:
         with self._transaction():
             self._database.execute("DELETE FROM intents WHERE number = ?", (intent,))
 
-    def bind(self, intent: int, serial: bytes, binding: Binding, choose: ChooseIndex) -> CardRecord:
+    def bind(self, intent: int, serial: bytes, binding: Binding, allocate: Allocate) -> CardRecord:
         """Bind a card to a permit, or take up an unresolved binding again; see `Journal.bind`."""
         with self._transaction():
             known = self.card(serial)
@@ -235,7 +242,7 @@ class SqliteJournal:
                 reason = Refusal.PERMIT_UNRESOLVED if live.unresolved else Refusal.PERMIT_HAS_CARD
                 raise Refused(reason, permit=binding.permit_number, serial=live.serial.hex())
             if known is None:
-                self._insert(serial, CardState.WRITING, binding, index=choose(self._used_indices(binding.status_uri)))
+                self._insert(serial, CardState.WRITING, binding, allotted(allocate, self._taken))
                 self._event(EventKind.BOUND, serial, binding.permit_number, detail=binding.profile_digest.hex())
             else:
                 self._may(known, CardState.WRITING)
@@ -267,6 +274,12 @@ class SqliteJournal:
             card = self._known(serial)
             for one in signatures:
                 self._event(EventKind.SIGNED, serial, card.permit_number, detail=str(one))
+
+    def putting_keys(self, serial: bytes, *, old: int, new: int) -> None:
+        """Note a PUT KEY before it is sent."""
+        with self._transaction():
+            card = self._known(serial)
+            self._event(EventKind.KEYS_PUT, serial, card.permit_number, detail=f"{old:02X} {new:02X}")
 
     def verified(self, serial: bytes) -> None:
         """The card was read back as a counter would, and everything agreed."""
@@ -349,7 +362,7 @@ class SqliteJournal:
             raise Refused(Refusal.CARD_NOT_IN_JOURNAL, serial=serial.hex())
         return card
 
-    def _insert(self, serial: bytes, state: CardState, binding: Binding, *, index: int | None) -> None:
+    def _insert(self, serial: bytes, state: CardState, binding: Binding, place: Place) -> None:
         self._database.execute(
             "INSERT INTO cards VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', 0, ?)",
             (
@@ -357,8 +370,8 @@ class SqliteJournal:
                 state,
                 binding.permit_number,
                 binding.profile_digest.hex(),
-                binding.status_uri,
-                index,
+                place.uri,
+                place.index,
                 binding.valid_from.isoformat(),
                 binding.endorsed_until.isoformat(),
                 self._now(),
@@ -388,11 +401,11 @@ class SqliteJournal:
         except sqlite3.Error as error:
             raise Refused(Refusal.JOURNAL_UNUSABLE, path=self._path, error=error) from error
 
-    def _one(self, query: str, *values: str) -> Any:
+    def _one(self, query: str, *values: str | int) -> Any:
         rows = self._all(query, *values)
         return rows[0] if rows else None
 
-    def _all(self, query: str, *values: str) -> list[Any]:
+    def _all(self, query: str, *values: str | int) -> list[Any]:
         try:
             return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:

@@ -27,7 +27,7 @@ from .application import PermitApplication
 from .assemble import Signer, StatusReference, Validity, WholeCard
 from .desk import Desk
 from .errors import Refusal, Refused
-from .journal import Binding, CardRecord, IntentKind, SignedBy, choose_index
+from .journal import Binding, CardRecord, IntentKind, SignedBy
 from .plan import CardContents, Step, StepKind
 from .progress import Meter, Told
 from .resume import CardView, Decision, decide
@@ -104,7 +104,7 @@ def issue(order: Order, desk: Desk, writer: CardWriter, *, told: Told, hand_over
     """
     begun = desk.monotonic()
     crosscheck.require_openssl()
-    status_size = desk.check_ready()
+    desk.check_ready()
     rehearsal = rehearse(order, desk)
     number = order.application.permit_number
     intent = desk.journal.begin(IntentKind.ISSUE, permit_number=number, reader=order.reader)
@@ -120,12 +120,7 @@ def issue(order: Order, desk: Desk, writer: CardWriter, *, told: Told, hand_over
             _require_no_other_card(desk, number, card)
             writer.fit_limits()
             _open_permit(writer, card, desk)  # whoever cannot prove to know the keys is not bound
-            record = desk.journal.bind(
-                intent,
-                card.serial,
-                _binding(order, desk),
-                lambda used: choose_index(used, size=status_size, below=desk.below),
-            )
+            record = desk.journal.bind(intent, card.serial, _binding(order, desk), desk.allocate)
     except (Refused, CardError):
         desk.journal.withdraw(intent)
         raise
@@ -306,7 +301,6 @@ def _binding(order: Order, desk: Desk) -> Binding:
     return Binding(
         permit_number=order.application.permit_number,
         profile_digest=desk.profile.digest(),
-        status_uri=desk.status_uri,
         valid_from=order.application.valid_from,
         endorsed_until=order.application.endorsed_until,
     )

@@ -188,8 +188,9 @@ REFUSALS: dict[Refusal, Text] = {
         "The journal {path} cannot be used ({error}): check disk and permissions; write no card before.",
     ),
     Refusal.NO_STATUS_INDEX: (
-        "状态列表已满（{size} 项）：请由密钥管理员开设新分片。",
-        "The status list is full ({size} entries): have the key administrator open a new shard.",
+        "状态列表连续给出 {size} 个已被其他卡占用的位置：请密钥管理员检查机关目录是否由备份恢复。",
+        "{size} places in a row in the status lists belong to cards already: have the key administrator look whether "
+        "the authority's home came out of a backup.",
     ),
     Refusal.NO_AUTHORITY: (
         "{path} 中没有可用的发证机关（{error}）：请先运行“permit-keys init”，或用 --home 指明目录。",

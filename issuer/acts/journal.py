@@ -25,11 +25,11 @@ from ..domain.reasons import ActRefused
 from ..domain.roles import Act, Actor
 from ..errors import Refusal, Refused
 from ..journal import (
+    Allocate,
     Balance,
     Binding,
     CardRecord,
     CardState,
-    ChooseIndex,
     Event,
     EventKind,
     Intent,
@@ -37,7 +37,7 @@ from ..journal import (
     SignedBy,
 )
 from ..store import balance as books
-from ..store import ledger
+from ..store import ledger, status
 from ..store.ledger import Drawer
 from ..store.models.permits import Application
 from ..store.models.stock import Card, PersonalisationEvent, PersonalisationIntent, StatusEntry
@@ -93,6 +93,11 @@ class StoreJournal:
                 Card.updated_at.desc(), Card.serial
             )
         )
+
+    def revocations_due(self) -> tuple[CardRecord, ...]:
+        """What the outbox has of cards that are void, of all drawers: `store.status` publishes it."""
+        due = (StatusEntry.status == int(Status.INVALID), StatusEntry.published != int(Status.INVALID))
+        return self._records(ROW.where(*due).order_by(Card.serial))
 
     def open_intents(self) -> tuple[Intent, ...]:
         """What this operator began and did not end."""
@@ -184,7 +189,7 @@ class StoreJournal:
 
         self._perform(ANY_INTENT, work)
 
-    def bind(self, intent: int, serial: bytes, binding: Binding, choose: ChooseIndex) -> CardRecord:
+    def bind(self, intent: int, serial: bytes, binding: Binding, allocate: Allocate) -> CardRecord:
         """Bind a card to a permit, or take up an unresolved binding again; see `Journal.bind`."""
 
         def work(unit: Unit) -> Receipt:
@@ -199,7 +204,7 @@ class StoreJournal:
             if card.permit_number != binding.permit_number:
                 raise Refused(Refusal.CARD_RESERVED, serial=card.serial, permit=card.permit_number)
             ledger.move(unit, card, StockEvent.BIND, StockFacts(same_permit=True))
-            ledger.give_index(unit, card.serial, binding.status_uri, choose)
+            status.give_place(unit, card.serial, allocate)
             card.profile_digest = binding.profile_digest.hex()
             card.valid_from, card.endorsed_until = binding.valid_from, binding.endorsed_until
             no_longer_due(unit, card)  # what is written now is what the permit says now
@@ -231,6 +236,16 @@ class StoreJournal:
                 unit.record(Act.CARD_SIGNED, subject_of(card), permit=card.permit_number, key=str(one))
 
         self._change(Act.CARD_SIGNED, serial, work)
+
+    def putting_keys(self, serial: bytes, *, old: int, new: int) -> None:
+        """Note a PUT KEY before it is sent."""
+        versions = f"{old:02X} {new:02X}"
+
+        def work(unit: Unit, card: Card) -> None:
+            enter_event(unit, EventKind.KEYS_PUT, card, detail=versions)
+            unit.record(Act.CARD_KEYS, subject_of(card), permit=card.permit_number, versions=versions)
+
+        self._change(Act.CARD_KEYS, serial, work)
 
     def verified(self, serial: bytes) -> None:
         """The card was read back as a counter would, and everything agreed."""

@@ -37,6 +37,7 @@ class Act(StrEnum):
     CARD_SIGNED = "card-signed"
     CARD_VERIFIED = "card-verified"
     CARD_ACTIVATED = "card-activated"
+    CARD_KEYS = "card-keys"
     CARD_ENDORSED = "card-endorsed"
     CARD_VOIDED = "card-voided"
     HAND_OVER = "hand-over"
@@ -95,6 +96,7 @@ PERMISSIONS = MappingProxyType(
         Act.CARD_SIGNED: _REGISTRAR,
         Act.CARD_VERIFIED: _REGISTRAR,
         Act.CARD_ACTIVATED: _REGISTRAR,
+        Act.CARD_KEYS: _REGISTRAR,
         Act.CARD_ENDORSED: _REGISTRAR,
         Act.CARD_VOIDED: _OFFICE,
         Act.HAND_OVER: _REGISTRAR,

@@ -5,7 +5,6 @@ The life cycle's table says whether; this carries it out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,6 @@ from .models.stock import Card, StatusEntry
 from .unit import Unit
 
 _MATCHING = StockFacts()
-_DRAWS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,26 +145,3 @@ def set_status(unit: Unit, serial: str, status: Status) -> None:
     if entry is not None and entry.status not in (status, Status.INVALID):
         entry.status = int(status)
         entry.changed_at = unit.now
-
-
-def give_index(unit: Unit, serial: str, uri: str, choose: Callable[[frozenset[int]], int]) -> StatusEntry:
-    """A status index for a card that has none, drawn by `choose` among those that it is not told are taken.
-
-    It is told of the ones it drew in vain: a shard that is nearly full is told in full. So a draw costs the same in a
-    shard with a card or with 200,000.
-    """
-    entry = status_entry(unit.transaction, serial)
-    if entry is not None:
-        return entry
-    vain: set[int] = set()
-    index = choose(frozenset())
-    while unit.transaction.get(StatusEntry, (uri, index)) is not None:
-        vain.add(index)
-        if len(vain) == _DRAWS:
-            vain.update(unit.transaction.scalars(select(StatusEntry.index).where(StatusEntry.uri == uri)))
-        index = choose(frozenset(vain))
-    entry = StatusEntry(
-        uri=uri, index=index, serial=serial, status=Status.VALID, published=Status.VALID, changed_at=unit.now
-    )
-    unit.transaction.add(entry)
-    return entry

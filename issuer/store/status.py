@@ -1,4 +1,9 @@
-"""What the status lists do not say yet: an outbox that whoever publishes empties, shard by shard."""
+"""Cards' places in the status lists, and what the lists do not say yet: an outbox that whoever publishes empties, shard
+by shard.
+
+Places are given out by the authority, which has a memory of its own; here stands what became of them. Each guards the
+other: a place that a card has or had is drawn again.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,39 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session as Transaction
 
-from keys.status_list import Status
+from keys.status_list import Place, Status
 
 from ..domain.roles import Act, Actor
+from ..journal import Allocate, allotted
+from .ledger import status_entry
 from .models.stock import StatusEntry
 from .unit import Receipt, Store, Unit
+
+
+def give_place(unit: Unit, serial: str, allocate: Allocate) -> StatusEntry:
+    """The card's place in a status list, from `allocate` if it has none. Raises Refused(NO_STATUS_INDEX).
+
+    Two acts that come by the same place at the same moment (machines with a copy each of the authority's home) meet in
+    the primary key, and the second is refused.
+    """
+    entry = status_entry(unit.transaction, serial)
+    if entry is not None:
+        return entry
+
+    def taken(place: Place) -> bool:
+        return unit.transaction.get(StatusEntry, (place.uri, place.index)) is not None
+
+    place = allotted(allocate, taken)
+    entry = StatusEntry(
+        uri=place.uri,
+        index=place.index,
+        serial=serial,
+        status=Status.VALID,
+        published=Status.VALID,
+        changed_at=unit.now,
+    )
+    unit.transaction.add(entry)
+    return entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from hashlib import sha256
@@ -59,19 +59,15 @@ class CardStatuses:
             self._absorb(store, only=store.next_uri())
             place = store.allocate()
             unsigned = store.unsigned()
-        if unsigned:
-            try:
-                self.publish_due()
-            except AuthorityError:
-                # The next shard is opened long before it is needed: whoever publishes next publishes it too.
-                if place.uri in unsigned:
-                    raise
+        self._publish_new(unsigned, needed=place.uri)
         return place
 
     def next_uri(self) -> str:
-        """The shard that the next card will be in."""
+        """The shard that the next card will be in; its list is published."""
         with self._store() as store:
-            return store.next_uri()
+            uri, unsigned = store.next_uri(), store.unsigned()
+        self._publish_new(unsigned, needed=uri)
+        return uri
 
     def mark_given(self, places: Iterable[Place]) -> None:
         """Take places out of the draw that cards carry already, as the issuance records know them."""
@@ -106,6 +102,16 @@ class CardStatuses:
             return self._write(store, everything=everything)
 
     # --- inside ----------------------------------------------------------------------------------------------------
+
+    def _publish_new(self, unsigned: Collection[str], *, needed: str) -> None:
+        if not unsigned:
+            return
+        try:
+            self.publish_due()
+        except AuthorityError:
+            # The next shard is opened long before it is needed: whoever publishes next publishes it too.
+            if needed in unsigned:
+                raise
 
     def _write(self, store: ShardStore, *, everything: bool = False) -> tuple[str, ...]:
         from ..publication import shards

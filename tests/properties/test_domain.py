@@ -34,6 +34,7 @@ from issuer.store.ledger import Drawer
 from issuer.store.models.permits import Application, Permit
 from issuer.store.models.stock import Card, CardMovement, StatusEntry
 from keys.status_list import Status
+from tests import status_places as places
 from tests.store.office import PHOTO, Clock, Office, serial
 
 LONG = bool(os.environ.get("SOAK"))
@@ -165,7 +166,7 @@ class OfficeYear(RuleBasedStateMachine):
             try:
                 intent = journal.begin(IntentKind.ISSUE, permit_number=permit, reader="r")
                 journal.identify(intent, card)
-                journal.bind(intent, card, office.binding(permit), lambda used: int(blank.serial, 16))
+                journal.bind(intent, card, office.binding(permit), places.at(int(blank.serial, 16)))
                 if torn:
                     journal.void(intent, card, reason="card-defective", profile_digest=bytes(32))
                     self.invalid.add(blank.serial)

@@ -17,6 +17,7 @@ from issuer.errors import ExitCode
 from issuer.journal_sqlite import SqliteJournal
 from keys.algorithms import Purpose
 from keys.authority.authority import Authority
+from keys.status_list import Place
 from verifier import cli as verifier_cli
 from verifier.reason import Reason
 
@@ -126,7 +127,8 @@ def test_codes_of_a_revoked_card_are_refused(office: Office, capsys: pytest.Capt
     assert office.issue("--code-out", office.path("code.txt")) == ExitCode.DONE
     copy = (office.folder / "code.txt").read_text()
     with office.world.desk() as desk:
-        desk.revoke(printed_code.decode(copy.rstrip("\n")).code.status_index)
+        code = printed_code.decode(copy.rstrip("\n")).code
+        desk.revoke(Place(uri=code.status_uri, index=code.status_index))
     (office.folder / "copy.txt").write_text(copy)
     capsys.readouterr()
     assert office.counter("check-code", "--text", office.path("copy.txt")) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -30,10 +31,10 @@ def _migrated(url: str) -> None:
     engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database with the schema."""
-    if request.param == "sqlite":
+@contextmanager
+def database(kind: str, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database with the schema, `sqlite` or `postgresql`."""
+    if kind == "sqlite":
         yield f"sqlite:///{shutil.copy(_sqlite_template(), tmp_path / 'issuer.db')}"
         return
     name = postgres.server().create(template=postgres.template(_migrated))
@@ -41,6 +42,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield postgres.server().url(name)
     finally:
         postgres.server().drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database with the schema."""
+    with database(request.param, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

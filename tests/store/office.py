@@ -25,11 +25,11 @@ from issuer.store.ledger import Drawer
 from issuer.store.models.people import District, Operator
 from issuer.store.unit import Receipt, Rules, Store
 from keys.envelopes import cose
+from tests.status_places import at
 
 NOW = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
 SECRET = b"a secret of sixteen bytes and more"
-URI = "https://permits.utopia.example/status/1"
 PHOTO = b"\xff\xd8 a photo of nobody \xff\xd9"
 WELCOME: dict[str, Any] = {
     "name_native": "陈晓雯",
@@ -200,7 +200,6 @@ class Office:
         return Binding(
             permit_number=permit,
             profile_digest=bytes(32),
-            status_uri=URI,
             valid_from=self.today,
             endorsed_until=self.today.replace(year=self.today.year + 1),
         )
@@ -210,7 +209,7 @@ class Office:
         journal, card = self.journal(), bytes.fromhex(serial(number))
         intent = journal.begin(IntentKind.ISSUE, permit_number=permit, reader="r")
         journal.identify(intent, card)
-        journal.bind(intent, card, self.binding(permit), lambda used: number if index is None else index)
+        journal.bind(intent, card, self.binding(permit), at(number if index is None else index))
         journal.verified(card)
         journal.activated(intent, card)
 

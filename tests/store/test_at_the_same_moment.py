@@ -21,6 +21,7 @@ from issuer.store.models.operations import AuditRecord
 from issuer.store.models.people import Holder, Operator
 from issuer.store.models.stock import Card
 from issuer.store.unit import Receipt
+from tests import status_places as places
 from tests.store.office import Office, conflict, refused, serial
 
 DESKS = 6
@@ -144,7 +145,7 @@ def test_one_permit_on_two_cards(office: Office) -> None:
     def bind(at: int) -> None:
         card = bytes.fromhex(serial(at + 1))
         try:
-            journals[at].bind(intents[at], card, office.binding("RP77"), lambda used: at + len(used) * 5)
+            journals[at].bind(intents[at], card, office.binding("RP77"), places.at(at))
             outcomes.append(True)
         except Exception as error:
             outcomes.append(error)
@@ -158,6 +159,7 @@ def test_one_permit_on_two_cards(office: Office) -> None:
 
 
 def test_one_index_for_two_cards(office: Office) -> None:
+    """Two machines, each with its own copy of what was given out, draw the same at the same moment."""
     office.blanks(1, 2)
     outcomes: list[int] = []
 
@@ -166,7 +168,7 @@ def test_one_index_for_two_cards(office: Office) -> None:
         intent = journal.begin(IntentKind.ISSUE, permit_number=f"RP{at}", reader="r")
         for _ in range(3):
             try:
-                record = journal.bind(intent, card, office.binding(f"RP{at}"), len)
+                record = journal.bind(intent, card, office.binding(f"RP{at}"), places.at(0, 1))
             except Exception:  # who was second draws again when it is asked again
                 continue
             outcomes.append(record.status_index)

@@ -15,6 +15,7 @@ from issuer.domain.roles import Role
 from issuer.store.balance import DrawerBalance, balance
 from issuer.store.ledger import Drawer
 from issuer.store.models.stock import CardMovement, StockDay
+from tests.status_places import at
 from tests.store.office import Office, conflict, refused, serial
 
 WRONG = [(), ("zz",), (serial(1), serial(1)), (serial(1).upper() + "A",), ("AB" * 10,)]
@@ -118,7 +119,7 @@ def test_no_end_of_day_over_a_half_written_card(office: Office) -> None:
     from issuer.journal import IntentKind
 
     intent = journal.begin(IntentKind.ISSUE, permit_number=permit, reader="r")
-    journal.bind(intent, card, office.binding(permit), lambda used: 1)
+    journal.bind(intent, card, office.binding(permit), at(1))
     assert refused(close, office, 0) is Reason.CARDS_UNRESOLVED
     journal.void(intent, card, reason="torn", profile_digest=bytes(32))
     close(office, 0)

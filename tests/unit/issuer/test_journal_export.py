@@ -16,6 +16,7 @@ from keys.algorithms import Purpose
 from keys.errors import DecodeError
 from keys.rotation import issued_cards
 from keys.rotation.issued_cards import IssuedCard
+from tests.status_places import at
 
 NOW = datetime(2026, 6, 1, 2, 0, tzinfo=UTC)
 ONE, TWO = bytes(9) + b"\x01", bytes(9) + b"\x02"
@@ -48,11 +49,10 @@ def bound(journal: SqliteJournal, serial: bytes, permit: str) -> int:
     binding = Binding(
         permit_number=permit,
         profile_digest=bytes(32),
-        status_uri="https://permits.example/status/0",
         valid_from=date(2026, 6, 1),
         endorsed_until=date(2027, 6, 1),
     )
-    journal.bind(intent, serial, binding, len)
+    journal.bind(intent, serial, binding, at(serial[-1] - 1))
     return intent
 
 
