@@ -154,7 +154,8 @@ class View:
         return self.request.url.path + (f"?{query}" if query and self.request.method == "GET" else "")
 
 
-Show = Callable[..., Page]
+Show = Callable[..., "Page | Response"]
+Back = Callable[..., Page]
 Do = Callable[..., "str | Page | Response"]
 Render = Callable[[View, Page], Response]
 S = TypeVar("S", bound=Callable[..., Any])
@@ -182,7 +183,7 @@ class Declared:
     path: str
     who: Access | Callable[..., Any]
     act: Callable[..., Any]
-    back: Show | None = None
+    back: Back | None = None
 
     @property
     def access(self) -> Access:
@@ -208,7 +209,7 @@ class Site:
 
         return declare
 
-    def form(self, path: str, who: Access | Callable[..., Any], back: Show) -> Callable[[D], D]:
+    def form(self, path: str, who: Access | Callable[..., Any], back: Back) -> Callable[[D], D]:
         """Something to do: a function of the view and of the path that calls the API's function `who`, and gives the
         address where it goes on. What it raises as Problem, ActRefused or ValidationError is told on the page `back`,
         which is called with the same arguments."""
@@ -274,7 +275,8 @@ def _answer(request: Request, item: Declared, form: FormData, render: Render) ->
         view.call_made = _call(service, present, form)
         admit(access, present)
     if item.method == "GET":
-        return render(view, item.act(view, **arguments))
+        shown = item.act(view, **arguments)
+        return render(view, shown) if isinstance(shown, Page) else shown
     assert item.back is not None
     view.sent = True
     switched = form.get(LANGUAGE_FIELD)

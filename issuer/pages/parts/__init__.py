@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import sign, today
+from . import applications, cards, permit_acts, queues, registration, sign, today
 
-PARTS = (sign.site, today.site)
+PARTS = (sign.site, today.site, registration.site, applications.site, queues.site, cards.site, permit_acts.site)

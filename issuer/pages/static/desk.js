@@ -27,3 +27,19 @@ if (problem) {
   const field = document.querySelector("[aria-invalid=true]");
   (field || problem).focus();
 }
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
+
+// Of several forms, the one that somebody has typed into goes along with the switch of the language.
+const changed = (form) => [...form.elements].some((field) =>
+  field.type === "checkbox" || field.type === "radio" ? field.checked !== field.defaultChecked
+    : field.tagName === "SELECT" ? [...field.options].some((option) => option.selected !== option.defaultSelected)
+      : field.type !== "hidden" && "defaultValue" in field && field.value !== field.defaultValue);
+const language = document.querySelector("button[name=_language]");
+language?.addEventListener("click", () => {
+  const form = [...document.querySelectorAll("main form[method=post][id]")].find(changed);
+  if (form) language.setAttribute("form", form.id);
+});

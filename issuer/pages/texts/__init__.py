@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ...texts import Language
-from . import base, today
+from . import applications, base, cards, permit_acts, registration, today
 
 Text = tuple[str, str]
-TABLES: tuple[Mapping[str, Text], ...] = (base.TEXTS, today.TEXTS)
+TABLES: tuple[Mapping[str, Text], ...] = (
+    base.TEXTS,
+    today.TEXTS,
+    registration.TEXTS,
+    applications.TEXTS,
+    cards.TEXTS,
+    permit_acts.TEXTS,
+)
 """The tables; a key stands in one of them."""
 
 
