@@ -3,7 +3,8 @@
 Exit codes: 0 done; 1 refused, card and journal are as they were; 2 reader, card or journal failed, run the same command
 again to resume; 3 the authority's keys or published data cannot be used; 4 this card is void or must be; 64 usage.
 
-The issuing service: `permit-issuer serve | init | db upgrade | audit verify`, each with --help.
+The issuing service: `permit-issuer serve | init | db upgrade | audit verify`, each with --help; beside a reader that
+is not at the service's machine: `permit-issuer desk --help`.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] 
         from .service import cli as service  # the desk's commands start without database and framework
 
         return service.main(given)
+    if given and given[0] == "desk":
+        from .agent import cli as desk
+
+        return desk.main(given[1:])
     if given and given[0] == "rules":
         from .rules import cli as rules
 

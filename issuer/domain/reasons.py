@@ -32,6 +32,7 @@ class Reason(StrEnum):
     NO_CARD = "no-card"
     NO_DISTRICT = "no-district"
     NO_OPERATOR = "no-operator"
+    NO_AGENT = "no-agent"
 
     WRONG_STATE = "wrong-state"
     CHANGED_MEANWHILE = "changed-meanwhile"
@@ -74,6 +75,7 @@ _BY_KIND = {
         Reason.NO_CARD,
         Reason.NO_DISTRICT,
         Reason.NO_OPERATOR,
+        Reason.NO_AGENT,
     ),
     Kind.CONFLICT: (
         Reason.WRONG_STATE,

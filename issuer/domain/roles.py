@@ -41,6 +41,7 @@ class Act(StrEnum):
     CARD_ENDORSED = "card-endorsed"
     CARD_VOIDED = "card-voided"
     HAND_OVER = "hand-over"
+    PRINT = "print"
     ENDORSE = "endorse"
     CHANGE_ENTITLEMENTS = "change-entitlements"
     CHANGE_ADDRESS = "change-address"
@@ -64,6 +65,8 @@ class Act(StrEnum):
     CREATE_DISTRICT = "create-district"
     CREATE_OPERATOR = "create-operator"
     CHANGE_OPERATOR = "change-operator"
+    CREATE_AGENT = "create-agent"
+    REVOKE_AGENT = "revoke-agent"
     SIGN_IN = "sign-in"
     SIGN_IN_FAILED = "sign-in-failed"
     SIGN_OUT = "sign-out"
@@ -100,6 +103,7 @@ PERMISSIONS = MappingProxyType(
         Act.CARD_ENDORSED: _REGISTRAR,
         Act.CARD_VOIDED: _OFFICE,
         Act.HAND_OVER: _REGISTRAR,
+        Act.PRINT: _REGISTRAR,
         Act.ENDORSE: _REGISTRAR,
         Act.CHANGE_ENTITLEMENTS: _REGISTRAR,
         Act.CHANGE_ADDRESS: _REGISTRAR,
@@ -123,6 +127,8 @@ PERMISSIONS = MappingProxyType(
         Act.CREATE_DISTRICT: _ADMINISTRATOR,
         Act.CREATE_OPERATOR: _ADMINISTRATOR,
         Act.CHANGE_OPERATOR: _ADMINISTRATOR,
+        Act.CREATE_AGENT: _ADMINISTRATOR,
+        Act.REVOKE_AGENT: _ADMINISTRATOR,
         Act.SIGN_IN: _EVERYONE,
         Act.SIGN_IN_FAILED: _EVERYONE,
         Act.SIGN_OUT: _EVERYONE,

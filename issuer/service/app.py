@@ -23,6 +23,7 @@ from .middleware import DEFAULT_LIMIT, Surroundings
 from .problem_texts import Code
 from .problems import Fault, Problem
 from .routers import (
+    agents,
     applications,
     audit,
     holders,
@@ -46,6 +47,7 @@ ROUTERS = (
     applications.api.router,
     photos.api.router,
     writing.api.router,
+    agents.api.router,
     permits.api.router,
     permit_acts.api.router,
     stock.api.router,

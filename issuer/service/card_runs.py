@@ -32,11 +32,20 @@ from ..store import queries
 from ..store.ledger import Drawer
 from ..store.models.stock import Card
 from ..writer import CardWriter
+from . import readers
 from .access import Call
 from .problem_texts import Code
 from .problems import Problem
+from .readers import Opener
 from .runs import Run
-from .settings import ReaderSetting
+
+_NOT_THERE = {
+    TransportFault.NO_SERVICE: Refusal.NO_READER,
+    TransportFault.NO_READER: Refusal.NO_READER,
+    TransportFault.READER_BUSY: Refusal.NO_READER,
+    TransportFault.TORN: Refusal.TRANSPORT_FAILED,
+    TransportFault.TIMED_OUT: Refusal.TRANSPORT_FAILED,
+}
 
 
 def begin_issue(call: Call, order: ProductionOrder, reader_name: str, can: str | None) -> Run:
@@ -44,7 +53,7 @@ def begin_issue(call: Call, order: ProductionOrder, reader_name: str, can: str |
     key = call.key or ""
     if (before := call.service.runs.repeated(call.actor.operator, key)) is not None:
         return before
-    reader, desk = _reader(call, reader_name), _desk(call, order.serial)
+    reader, desk = reader_of(call, reader_name), _desk(call, order.serial)
     number = can or f"{desk.below(10**6):06d}"
     try:
         record = application.parse(order.document, today=civil_date(desk.now()), start=order.start)
@@ -80,7 +89,7 @@ def begin_update(call: Call, found: queries.Dossier, reader_name: str, can: str 
         return before
     if not found.serial:
         raise refusal(Reason.NO_CARD, permit=found.permit.number)
-    reader, desk = _reader(call, reader_name), _desk(call, found.serial)
+    reader, desk = reader_of(call, reader_name), _desk(call, found.serial)
     wanted = _wanted(found, civil_date(desk.now()))
     password = Password.from_mrz(_mrz(found)) if can is None else Password.from_can(can)
 
@@ -101,6 +110,7 @@ def begin_update(call: Call, found: queries.Dossier, reader_name: str, can: str 
                 password,
                 reader=reader_name,
                 permit_number=found.permit.number,
+                renews=True,  # all that the card shall say is the register's word, nothing the card's own
                 told=told,
                 show=show,
             )
@@ -118,22 +128,13 @@ def begin_update(call: Call, found: queries.Dossier, reader_name: str, can: str 
 
 
 @contextmanager
-def inserted(reader: ReaderSetting) -> Iterator[Connection]:
+def inserted(reader: Opener) -> Iterator[Connection]:
     """The card in the reader. Raises Refused(NO_READER, NO_CARD, FOREIGN_CARD); what breaks later is TransportFailed,
     here a Refused too."""
-    connection: Connection
     try:
-        if reader.image is not None:
-            from card_profiles.softcard.connection import open_image
-
-            connection = open_image(reader.image)
-        else:
-            from card_profiles.readers import pcsc
-
-            connection = pcsc.connect(reader.pcsc)
+        connection = reader()
     except TransportFailed as failed:
-        missing = failed.fault in (TransportFault.NO_SERVICE, TransportFault.NO_READER, TransportFault.READER_BUSY)
-        raise Refused(Refusal.NO_READER if missing else Refusal.NO_CARD, error=failed.fault) from failed
+        raise Refused(_NOT_THERE.get(failed.fault, Refusal.NO_CARD), error=failed.fault) from failed
     except Misuse as error:
         raise Refused(Refusal.NO_READER, error=error) from error
     except (DecodeError, OSError) as error:
@@ -146,10 +147,9 @@ def inserted(reader: ReaderSetting) -> Iterator[Connection]:
         connection.close()
 
 
-def _reader(call: Call, name: str) -> ReaderSetting:
-    found = call.service.settings.readers.get(name)
-    if found is None:
-        raise Problem(Code.NO_READER, reader=name)
+def reader_of(call: Call, name: str) -> Opener:
+    """The reader of that name, when no run is at it. Raises Problem(NO_READER, READER_ELSEWHERE, READER_BUSY)."""
+    found = readers.find(call.service, call.actor.place, name)
     if call.service.runs.busy(name):
         raise Problem(Code.READER_BUSY, reader=name)
     return found
@@ -193,6 +193,7 @@ def _wanted(found: queries.Dossier, today: date) -> Standing:
             for service in found.services
             if service.until is not None and service.until >= today
         },
+        address=found.holder.address,
     )
 
 
@@ -207,4 +208,4 @@ def _unusable(refused: Refused) -> Problem:
     return Problem(Reason.INVALID_VALUE, reason=refused.reason)
 
 
-__all__ = ["begin_issue", "begin_update", "inserted"]
+__all__ = ["begin_issue", "begin_update", "inserted", "reader_of"]

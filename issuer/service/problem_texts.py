@@ -27,6 +27,8 @@ class Code(StrEnum):
     PHOTO = "photo"
     NO_READER = "no-reader"
     READER_BUSY = "reader-busy"
+    READER_ELSEWHERE = "reader-elsewhere"
+    AGENT_TOKEN = "agent-token"  # noqa: S105 - a code
     NO_RUN = "no-run"
     NO_RULE_SET = "no-rule-set"
     RULES_MISTAKES = "rules-mistakes"
@@ -107,6 +109,9 @@ TEXTS: dict[str, Text] = {
     ),
     Reason.NO_OPERATOR: _text(
         "没有此操作员", "请检查操作员编号。", "There is no such operator", "Check the operator's id."
+    ),
+    Reason.NO_AGENT: _text(
+        "没有此窗口代理", "请检查代理编号。", "There is no such desk agent", "Check the agent's id."
     ),
     Reason.WRONG_STATE: _text(
         "当前状态下不能办理",
@@ -313,6 +318,18 @@ TEXTS: dict[str, Text] = {
     ),
     Code.READER_BUSY: _text(
         "读卡器正在使用", "请等待当前写卡完成。", "The reader is in use", "Wait until the run at it has ended."
+    ),
+    Code.READER_ELSEWHERE: _text(
+        "该读卡器连在另一个服务进程上",
+        "请在所示地址办理，或让窗口代理也连接本进程（--server 可重复）。",
+        "That reader is linked to another process of the service",
+        "Ask the process at the address given, or let the desk agent link to this one too (--server, once for each).",
+    ),
+    Code.AGENT_TOKEN: _text(
+        "窗口代理的令牌无效",
+        "请由管理员签发新令牌，并放入该窗口的令牌文件。",
+        "The desk agent's token counts for nothing",
+        "Let an administrator make a new one, and put it into the desk's token file.",
     ),
     Code.NO_RUN: _text(
         "没有此写卡任务",

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ..domain.reasons import KIND_OF, ActRefused, Kind, Reason
@@ -41,6 +41,8 @@ STATUS: dict[str, int] = {
     Code.PHOTO: 422,
     Code.NO_READER: 422,
     Code.READER_BUSY: 409,
+    Code.READER_ELSEWHERE: 409,
+    Code.AGENT_TOKEN: 401,
     Code.NO_RUN: 404,
     Code.NO_RULE_SET: 404,
     Code.RULES_MISTAKES: 422,
@@ -105,7 +107,7 @@ def of_refusal(refused: ActRefused, request: Request) -> Problem:
     return Problem(refused.reason, headers=headers, facts=refused.details)
 
 
-def language(request: Request) -> Language:
+def language(request: HTTPConnection) -> Language:
     """The better liked of Chinese and English by Accept-Language (RFC 9110 §12.5.4); Chinese where neither is named."""
     liked: dict[Language, float] = {}
     for part in request.headers.get("accept-language", "").split(",")[:20]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from socket import gethostname
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -49,6 +50,7 @@ class Settings:
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     behind_tls: bool = False  # a proxy ends TLS in front of this process
+    address: str = ""  # what other processes call this one
     readers: Mapping[str, ReaderSetting] = field(default_factory=dict)
     session_hours: int = 10
     idle_minutes: int = 30
@@ -78,6 +80,7 @@ VARIABLES: Mapping[str, str] = MappingProxyType(
         "PERMIT_TLS_CERTIFICATE": "PEM file, chain included; required beyond loopback unless a proxy ends TLS",
         "PERMIT_TLS_KEY": "PEM file of its key",
         "PERMIT_BEHIND_TLS": "1: a proxy in front ends TLS; cookies are bound to HTTPS",
+        "PERMIT_ADDRESS": "what this process is called at the others, where there are several (http(s)://HOSTNAME:PORT)",
         "PERMIT_READERS": "readers beside this process: desk-1=pcsc:NAME;demo=image:/path/to/card.img",
         "PERMIT_SESSION_HOURS": "a session ends after so many hours (10)",
         "PERMIT_IDLE_MINUTES": "and after so many minutes without a request (30)",
@@ -114,6 +117,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         tls_certificate=reading.path("PERMIT_TLS_CERTIFICATE"),
         tls_key=reading.path("PERMIT_TLS_KEY"),
         behind_tls=reading.number("PERMIT_BEHIND_TLS", 0, 0, 1) == 1,
+        address=reading.address(),
         readers=reading.readers(),
         session_hours=reading.number("PERMIT_SESSION_HOURS", 10, 1, 24),
         idle_minutes=reading.number("PERMIT_IDLE_MINUTES", 30, 1, 1440),
@@ -164,6 +168,14 @@ class _Reading:
 
     def years(self) -> YearsRule:
         return YEARS_RULES[self.choice("PERMIT_YEARS_RULE", "decree-663", tuple(YEARS_RULES))]
+
+    def address(self) -> str:
+        given = self._given.get("PERMIT_ADDRESS") or ""
+        if given and not (given.startswith(("http://", "https://")) and given.isprintable() and len(given) <= 200):
+            self._wrong("PERMIT_ADDRESS", "http(s)://host:port")
+        secure = self._given.get("PERMIT_TLS_CERTIFICATE") or self._given.get("PERMIT_BEHIND_TLS") == "1"
+        port = self._given.get("PERMIT_PORT") or "8080"
+        return given or f"http{'s' if secure else ''}://{gethostname()}:{port}"[:200]
 
     def prefix(self) -> str:
         text = self._given.get("PERMIT_NUMBER_PREFIX") or "RP"

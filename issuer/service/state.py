@@ -19,6 +19,7 @@ from ..store.engine import open_engine
 from ..store.unit import Store
 from . import authority_keys
 from .access import COOKIE, SECURE_COOKIE
+from .agents import Agents
 from .authority_keys import Keys
 from .metrics import Metrics
 from .passwords import Passwords
@@ -47,6 +48,7 @@ class Service:
     metrics: Metrics
     runs: Runs
     jobs: Jobs
+    agents: Agents
     keys: Keys | None = field(repr=False)
     keyless: str | None
 
@@ -86,6 +88,7 @@ def opened(
                 metrics=metrics,
                 runs=runs,
                 jobs=jobs,
+                agents=Agents(store, process=settings.address),
                 keys=keys,
                 keyless=keyless,
             )

@@ -17,6 +17,7 @@ _REASONS = {
     "uq_permit_live": Reason.HOLDER_HAS_PERMIT,
     "uq_operator_name": Reason.NAME_TAKEN,
     "uq_district_code": Reason.NAME_TAKEN,
+    "uq_agent_name": Reason.NAME_TAKEN,
     "pk_rule_set": Reason.NAME_TAKEN,
     "pk_stock_day": Reason.DAY_CLOSED,
 }
@@ -29,6 +30,7 @@ _BY_COLUMNS = {
     "permit.holder_id": "uq_permit_live",
     "operator.name": "uq_operator_name",
     "district.code": "uq_district_code",
+    "agent.name": "uq_agent_name",
     "rule_set.version": "pk_rule_set",
     "stock_day.district_id, stock_day.desk, stock_day.day": "pk_stock_day",
     "idempotency_key.operator_id, idempotency_key.key": "pk_idempotency_key",

@@ -38,6 +38,7 @@ BODIES: dict[tuple[str, str], Request] = {
             "password": "9-doves-above-it",
         }
     ),
+    ("POST", "/agents"): Request({"name": "window-9", "district": "{district}"}),
     ("POST", "/operators/{operator}/password"): Request({"password": "9-doves-above-it"}),
     ("POST", "/holders"): Request({"person": True}),
     ("POST", "/holders/duplicates"): Request(
@@ -86,6 +87,7 @@ BODILESS = {
     "/applications/{application}/withdraw",
     "/applications/{application}/release",
     "/operators/{operator}/disable",
+    "/agents/{agent}/revoke",
     "/rule-sets/{version}/effect",
     "/rule-sets/{version}/activate",
     "/audit/checkpoints",
@@ -166,7 +168,9 @@ def _scene(house: House) -> dict[str, str]:
     second = house.registered(2)
     house.blanks(SERIAL, desk="")
     operator = house.as_(Role.AUDITOR, "community", 9).get(f"{PREFIX}/session").json()["operator"]
+    agent = {"name": "window-1", "district": house.places["community"]}
     return {
+        "agent": str(house.act(house.as_(Role.KEY_ADMINISTRATOR, "county", 9), "/agents", agent)["agent"]),
         "district": str(house.places["community"]),
         "operator": str(operator),
         "holder": str(second["holder"]),

@@ -7,18 +7,18 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request
 
 from ...acts import production
-from ...domain.reasons import Reason
+from ...domain.reasons import Reason, refusal
 from ...domain.roles import Act
 from ...errors import Refused
 from ...store.models.permits import Application
 from ...texts import refusal_lines
 from .. import card_runs
-from ..access import OFFICE, Caller, Endpoints, Scope, by_act, by_role
+from ..access import Caller, Endpoints, Scope, by_act
 from ..problem_texts import Code
 from ..problems import Problem, body, language, of_refusal, request_id
 from ..runs import Run
 from ..schemas.base import ProblemOut
-from ..schemas.writing import PlanLine, ReaderOut, RunEvent, RunEvents, RunIn, RunOut, RunProgress
+from ..schemas.writing import PlanLine, RunEvent, RunEvents, RunIn, RunOut, RunProgress
 from .applications import ApplicationId
 from .holders import within
 from .permits import Number, dossier
@@ -26,19 +26,6 @@ from .permits import Number, dossier
 api = Endpoints("writing cards")
 RunId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$", max_length=40)]
 _WATCH = by_act(Act.PERSONALISE, Scope.SESSION)
-
-
-@api.get("/readers", by_role(*OFFICE, scope=Scope.SESSION), "Readers", response_model=list[ReaderOut])
-def readers(call: Caller) -> Any:
-    """Those beside this process, by configuration (PERMIT_READERS)."""
-    return [
-        ReaderOut(
-            name=reader.name,
-            kind="pcsc" if reader.image is None else "image",
-            busy=call.service.runs.busy(reader.name),
-        )
-        for reader in call.service.settings.readers.values()
-    ]
 
 
 @api.act(
@@ -50,6 +37,7 @@ def readers(call: Caller) -> Any:
     Reason.NO_CARD,
     Reason.CHECKLIST_INCOMPLETE,
     Code.NO_READER,
+    Code.READER_ELSEWHERE,
     Code.READER_BUSY,
     Code.KEYS_UNUSABLE,
     status_code=202,
@@ -59,6 +47,8 @@ def personalise(application: ApplicationId, body: RunIn, call: Caller, request: 
     """Begin, or go on with what was cut off: assemble, sign, cross-check, write, read back as a counter would, put in
     force. The answer is the plan; `GET /runs/{run}` tells how far it is. After a tear, put the same card back and begin
     again."""
+    if (before := _repeated(call, "issue", body.reader)) is not None:
+        return _out(before, call, request)
     with call.store.read() as transaction:
         waiting = within(
             transaction, transaction.get(Application, application), call.actor.place, Reason.NO_APPLICATION
@@ -75,6 +65,7 @@ def personalise(application: ApplicationId, body: RunIn, call: Caller, request: 
     Reason.WRONG_STATE,
     Reason.NO_CARD,
     Code.NO_READER,
+    Code.READER_ELSEWHERE,
     Code.READER_BUSY,
     Code.KEYS_UNUSABLE,
     status_code=202,
@@ -83,6 +74,8 @@ def personalise(application: ApplicationId, body: RunIn, call: Caller, request: 
 def update_card(number: Number, body: RunIn, call: Caller, request: Request) -> Any:
     """The card in the reader is read, and written so that it says what the permit says; `changes` is old → new as it
     stands on the card. It is opened by the CAN, or by the MRZ out of the register."""
+    if (before := _repeated(call, "endorse", body.reader)) is not None:
+        return _out(before, call, request)
     with call.store.read() as transaction:
         found = dossier(transaction, number, call)
     return _out(card_runs.begin_update(call, found, body.reader, body.can), call, request)
@@ -112,6 +105,14 @@ def events(
         next=new[-1].number if new else after,
         ended=found.ended.is_set(),
     )
+
+
+def _repeated(call: Caller, kind: str, reader: str) -> Run | None:
+    """The run of this key, also when what it was begun for has moved on since. Raises ActRefused(KEY_REUSED)."""
+    before = call.service.runs.repeated(call.actor.operator, call.key or "")
+    if before is not None and (before.kind, before.reader) != (kind, reader):
+        raise refusal(Reason.KEY_REUSED, act=before.kind)
+    return before
 
 
 def _own(run: str, call: Caller) -> Run:

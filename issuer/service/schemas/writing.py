@@ -63,9 +63,3 @@ class RunEvents(Out):
     events: list[RunEvent]
     next: int
     ended: bool
-
-
-class ReaderOut(Out):
-    name: str
-    kind: Literal["image", "pcsc"]
-    busy: bool
