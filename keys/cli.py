@@ -15,7 +15,7 @@ from datetime import datetime
 
 from .authority.authority import system_clock
 from .authority.backup import BackupError
-from .commands import ceremonial, foresight, life, publication, safekeeping, setup, status
+from .commands import ceremonial, foresight, life, publication, safekeeping, setup, status, support
 from .commands.common import Refused, Terminal
 from .commands.messages import LANGUAGES, Text, language_of, message
 from .commands.texts import say
@@ -65,6 +65,7 @@ def _parser(clock: Callable[[], datetime]) -> argparse.ArgumentParser:
         *publication.add(commands),
         *ceremonial.add(commands, lambda arguments: main(arguments, clock=clock)),
         *safekeeping.add(commands),
+        *support.add(commands),
         *with_keys,
     ]
     for command in (*parsers, *keyless):

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from ..spki import MAX_CERTIFICATE
 from ..status_list import MAX_SIZE as MAX_STATUS_LIST
+from ..support_key import MAX_FILES as MAX_SUPPORT_KEYS
 from ..trust import MAX_CATALOGUE, MAX_CRL, MAX_FILES
 
 METADATA, TARGETS = "metadata", "targets"
@@ -40,6 +41,8 @@ class Kind(StrEnum):
     SIGNER = "signers"
     CRL = "crl"
     STATUS = "status"
+    SUPPORT = "support"
+    """Whom counters encrypt evidence of refused cards to (`keys.support_key`)."""
     CATALOGUE = "catalogue.json"
     MASTER_LIST = "masterlist.cms"
 
@@ -57,6 +60,7 @@ _FOLDERS = {
     Kind.SIGNER: _Place(suffix=".der", max_size=MAX_CERTIFICATE, max_count=MAX_FILES),
     Kind.CRL: _Place(suffix=".crl", max_size=MAX_CRL, max_count=MAX_FILES),
     Kind.STATUS: _Place(suffix=".cwt", max_size=MAX_STATUS_LIST, max_count=MAX_FILES),
+    Kind.SUPPORT: _Place(suffix=".der", max_size=MAX_CERTIFICATE, max_count=MAX_SUPPORT_KEYS),
 }
 _SINGLE = {Kind.CATALOGUE: MAX_CATALOGUE, Kind.MASTER_LIST: MAX_MASTER_LIST}
 FOLDERS = tuple(_FOLDERS)

@@ -79,7 +79,7 @@ def _malformed(new: Targets, crls: Mapping[str, ParsedCrl]) -> Iterator[Finding]
     for name, data in new.items():
         kind = kind_of(name)
         try:
-            if kind in {Kind.CSCA, Kind.LINK, Kind.SIGNER}:
+            if kind in {Kind.CSCA, Kind.LINK, Kind.SIGNER, Kind.SUPPORT}:
                 read_certificate(data)
             elif kind is Kind.CRL and name not in crls:
                 read_crl(data)
