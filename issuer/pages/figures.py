@@ -46,7 +46,7 @@ def open_by_state(transaction: Transaction, place: Place) -> dict[str, int]:
     rows = transaction.execute(
         select(Application.state, func.count()).where(_OPEN, *within(Application, place)).group_by(Application.state)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def not_reminded(transaction: Transaction, place: Place, today: date) -> int:
@@ -87,14 +87,14 @@ def people(transaction: Transaction, ids: Iterable[int]) -> Mapping[int, Person]
 def districts(transaction: Transaction, ids: Iterable[int]) -> Mapping[int, str]:
     """The names of places."""
     rows = transaction.execute(select(District.id, District.name).where(District.id.in_(set(ids))))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def operators(transaction: Transaction, ids: Iterable[int | None]) -> Mapping[int, str]:
     """The names of operators, for who did what."""
     wanted = {number for number in ids if number is not None}
     rows = transaction.execute(select(Operator.id, Operator.display_name).where(Operator.id.in_(wanted)))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def locked(transaction: Transaction, place: Place, now: datetime) -> int:

@@ -139,6 +139,14 @@ class View:
         """A parameter of the address."""
         return self.request.query_params.get(name, "").strip()[:longest]
 
+    def day_asked(self, name: str) -> date | None:
+        """A date in the address. Raises Problem(INVALID_VALUE) where it is none; None for an empty one."""
+        text = self.asked(name, 10)
+        try:
+            return date.fromisoformat(text) if text else None
+        except ValueError as error:
+            raise Problem(Reason.INVALID_VALUE, facts={"field": name}) from error
+
     def may(self, act: Act) -> bool:
         """Whether the role of who is signed in allows it; the act itself asks again."""
         return self.call_made is not None and self.call_made.actor.may(act)
