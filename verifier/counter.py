@@ -72,6 +72,8 @@ class Counter:
         required |= {Check.IDENTITY} if identity else set()
         self._sector, self._required = sector, required
         self._freshness = dict(freshness or {})
+        self._policy: Policy
+        self._stamp: tuple[int, int] | None
         self._load()
 
     @property
@@ -97,11 +99,18 @@ class Counter:
     def _refresh(self) -> None:
         if generations.resolve(self._trust_directory) != self._generation:
             self._load()
+        elif self._watermark.stamp() != self._stamp:  # another counter of this machine knows a later time
+            self._read_watermark()
+
+    def _read_watermark(self) -> None:
+        self._stamp = self._watermark.stamp()
+        self._policy = replace(self._policy, watermark=read_watermark(self._watermark, self._generation))
 
     def _load(self) -> None:
         """Our own data, as it lies there now: synchronisation may switch it while a counter is at work."""
         self._generation = generations.resolve(self._trust_directory)
         self._trust = load_trust(self._generation)
+        self._stamp = self._watermark.stamp()
         self._policy = Policy(
             sector=self._sector,
             catalogue=load_catalogue(self._trust),
@@ -170,7 +179,7 @@ class Counter:
             known.append(verdict.at)
         if known:
             self._watermark.advance(max(known))
-            self._policy = replace(self._policy, watermark=read_watermark(self._watermark, self._generation))
+            self._read_watermark()
 
 
 def load_trust(directory: str) -> TrustStore:

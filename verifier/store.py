@@ -59,6 +59,14 @@ class Watermark:
             raise DecodeError("not a time in UTC with whole seconds", path=_WATERMARK)
         return time
 
+    def stamp(self) -> tuple[int, int] | None:
+        """Another one after each change by any process; None without a file."""
+        try:
+            status = os.stat(self._path)
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
+
     def advance(self, time: datetime) -> None:
         """Move up to `time`, never back; durable when this returns. OSError when the directory cannot be written."""
         known = self.read()

@@ -23,6 +23,7 @@ from tests.factory import DAY, STATUS_URI, IssuedPermit, Person, Signer, authori
 from tests.simulator.private_pcscd import READERS, PrivatePcscd, await_true
 from verifier.kiosk import app, token
 from verifier.kiosk.app import Save
+from verifier.kiosk.command import configuration
 from verifier.kiosk.guard import Guard
 from verifier.kiosk.kiosk import Kiosk
 from verifier.kiosk.settings import Settings
@@ -150,10 +151,7 @@ def counter_world(
         listener.listen(64)
         port = listener.getsockname()[1]
         guarded = Guard(app.create(kiosk, save=save), token=secret, port=port)
-        config = uvicorn.Config(
-            guarded, http="h11", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(configuration(guarded))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         world = CounterWorld(daemon, directory, kiosk, secret, port)

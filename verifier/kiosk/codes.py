@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from card_profiles.protocols.pace import Password
@@ -16,10 +17,10 @@ from .. import printed, scan
 from ..counter import Counter
 from ..read_failed import ReadFailed
 from ..reason import Reason
-from ..verdict import Verdict
+from ..verdict import Assurance, Verdict
 from . import answers
-from .board import Board, Tree
-from .visit import Phase
+from .board import Tree
+from .visit import Desk, Phase
 
 TOPIC = "code"
 MAX_TEXT = scan.MAX_TEXT
@@ -30,10 +31,8 @@ _READING = "3"
 class Codes:
     """The place where codes are checked, one at a time."""
 
-    def __init__(
-        self, board: Board, counter: Callable[[], Counter], checked: Callable[[Verdict], None], seconds: float
-    ) -> None:
-        self._board, self._new_counter, self._checked, self._seconds = board, counter, checked, seconds
+    def __init__(self, desk: Desk, seconds: float) -> None:
+        self._desk, self._board, self._seconds = desk, desk.board, seconds
         self._lock = threading.Lock()
         self._counter: Counter | None = None
         self._password: Password | None = None
@@ -86,14 +85,15 @@ class Codes:
             try:
                 envelope = printed.envelope(texts)
                 if self._counter is None:
-                    self._counter = self._new_counter()
+                    self._counter = self._desk.counter()
                 verdict = self._counter.check_code(envelope)
-                self._counter.remember(verdict)
+                with suppress(OSError):  # the watermark: the verdict stands
+                    self._counter.remember(verdict)
+                catalogue = self._counter.catalogue
             except ReadFailed as failed:
+                self._desk.not_checked(failed.reason, Assurance.PRINTED)
                 return answers.failure(failed), None
-            except OSError:  # the watermark: the verdict stands
-                pass
-        self._checked(verdict)
+        self._desk.checked(verdict, catalogue)
         return answers.verdict(verdict, None), verdict
 
     def _put(self, phase: Phase, **more: Any) -> None:

@@ -21,6 +21,7 @@ from .token import Token, TokenWrong
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+    from uvicorn import Config
 
     from ..cli import Commands, Parents
     from ..report import Style
@@ -96,9 +97,16 @@ def run(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]
 
 def serve(application: ASGIApp, listener: socket.socket) -> None:
     """Answer on `listener` until SIGINT or SIGTERM."""
-    import uvicorn
+    from uvicorn import Server
 
-    config = uvicorn.Config(
+    Server(configuration(application)).run(sockets=[listener])
+
+
+def configuration(application: ASGIApp) -> Config:
+    """How uvicorn serves it: says nothing of itself, writes no log of requests, takes no more than a counter needs."""
+    from uvicorn import Config
+
+    return Config(
         application,
         http="h11",
         ws="none",
@@ -109,7 +117,6 @@ def serve(application: ASGIApp, listener: socket.socket) -> None:
         limit_concurrency=64,
         timeout_graceful_shutdown=1,
     )
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _application(

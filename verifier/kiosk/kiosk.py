@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from time import perf_counter
 
+from card_profiles.entitlements.catalogue import Catalogue
 from card_profiles.iso7816.connection import Connection, Limits
 from card_profiles.protocols.pace import Password
 from card_profiles.readers import monitor
@@ -23,7 +24,7 @@ from ..counter import Counter
 from ..read_failed import ReadFailed
 from ..reason import Reason
 from ..store import Watermark
-from ..verdict import Verdict
+from ..verdict import Assurance, Verdict
 from . import answers, own_data
 from .board import Board
 from .codes import Codes
@@ -37,7 +38,8 @@ _LANE = "reader-"
 
 
 class Kiosk:
-    """One counter, from `start` to `stop`. `after_check` hears each verdict, once it is final.
+    """One counter, from `start` to `stop`. `after_check` hears each verdict once it is final, `after_failure` why there
+    was none; what they raise is told and changes nothing.
 
     `connect` opens the card in a reader, `watch` tells of cards: the PC/SC service of this machine by default.
     """
@@ -49,7 +51,8 @@ class Kiosk:
         trust_directory: str,
         state_directory: str,
         now: Callable[[], datetime],
-        after_check: Callable[[Verdict], None] | None = None,
+        after_check: Callable[[Verdict, Catalogue], None] | None = None,
+        after_failure: Callable[[Reason, Assurance], None] | None = None,
         connect: Callable[[str], Connection] = opening.reader,
         remembered: Callable[[Connection], tuple[Limits | None, Callable[[Limits], None]]] = opening.remembered,
         watch: Callable[[threading.Event], Iterator[CardEvent]] | None = None,
@@ -59,7 +62,7 @@ class Kiosk:
         self.check_seconds = float(settings.check_seconds)
         self.connect, self.remembered = connect, remembered
         self._trust, self._state, self._now = trust_directory, state_directory, now
-        self._after_check = after_check
+        self._after_check, self._after_failure = after_check, after_failure
         self._watch = watch or (lambda stop: monitor.watch(stop=stop))
         self._lock = threading.Lock()
         self._lanes: dict[str, Lane] = {}
@@ -67,7 +70,7 @@ class Kiosk:
         self._stop, self._look = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
         self._serving: ReadFailed | None = None
-        self.codes = Codes(self.board, self.counter, self.checked, float(settings.clear_seconds))
+        self.codes = Codes(self, float(settings.clear_seconds))
         self._tell_service(searching=True)
 
     # --- life ----------------------------------------------------------------------------------------------------
@@ -158,13 +161,20 @@ class Kiosk:
         """What a code gave that was scanned a moment ago, once."""
         return self.codes.password()
 
-    def checked(self, verdict: Verdict) -> None:
+    def checked(self, verdict: Verdict, catalogue: Catalogue) -> None:
         """A card or a code was checked to the end."""
         self._look.set()
-        if self._after_check is None:
-            return
+        if (after := self._after_check) is not None:
+            self._call(lambda: after(verdict, catalogue))
+
+    def not_checked(self, reason: Reason, assurance: Assurance) -> None:
+        """A card or a code came to no verdict."""
+        if (after := self._after_failure) is not None:
+            self._call(lambda: after(reason, assurance))
+
+    def _call(self, after: Callable[[], object]) -> None:
         try:
-            self._after_check(verdict)
+            after()
         except Exception as error:  # the log of use must not stop the counter
             print(f"after a check: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
 

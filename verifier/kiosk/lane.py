@@ -29,7 +29,7 @@ from ..read_failed import TRANSPORT_REASONS, ReadFailed, card_reason
 from ..reader import unusable
 from ..reason import Reason
 from ..report import Effort
-from ..verdict import Outcome, Verdict
+from ..verdict import Assurance, Outcome, Verdict
 from . import answers
 from .portrait import picture
 from .visit import Desk, Order, Phase, Shown, Visit, Watch
@@ -281,7 +281,7 @@ class Lane:
             counter.remember(verdict)
         except (OSError, ReadFailed) as error:  # the verdict stands; the next check of a clock set back will be weaker
             print(f"watermark: {error}", file=sys.stderr, flush=True)
-        self._desk.checked(verdict)
+        self._desk.checked(verdict, counter.catalogue)
 
     def _show(
         self, visit: Visit, shown: Shown, counter: Counter, *, coming: bool, effort: Effort | None = None
@@ -310,6 +310,8 @@ class Lane:
 
     def _fail(self, visit: Visit, failed: ReadFailed, order: Order | None) -> None:
         self._close()
+        if not visit.left.is_set():
+            self._desk.not_checked(failed.reason, Assurance.CHIP)
         if order is not None:
             order.done(answers.failure(failed, reader=self.reader))
         with self._lock:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from card_profiles.entitlements.catalogue import Catalogue
 from card_profiles.iso7816.connection import Connection, Limits
 from card_profiles.protocols.pace import Password
 
 from ..counter import Counter
 from ..evidence import Evidence
-from ..verdict import Verdict
+from ..reason import Reason
+from ..verdict import Assurance, Verdict
 from .board import Board, Tree
 from .portrait import Picture
 
@@ -60,8 +62,11 @@ class Desk(Protocol):
     def password(self) -> Password | None:
         """What a code gave that was scanned a moment ago, once."""
 
-    def checked(self, verdict: Verdict) -> None:
-        """A card was checked to the end. Raises nothing."""
+    def checked(self, verdict: Verdict, catalogue: Catalogue) -> None:
+        """A card or a code was checked to the end. Raises nothing."""
+
+    def not_checked(self, reason: Reason, assurance: Assurance) -> None:
+        """A card or a code came to no verdict. Raises nothing."""
 
     def clock(self) -> float:
         """Seconds that only grow."""
