@@ -37,6 +37,7 @@ LATER = {
     "replay": ("verifier.commands.replay", "decide again from evidence"),
     "sync": ("verifier.commands.sync", "take over what the authority published"),
     "readers": ("verifier.commands.readers", "list card readers"),
+    "doctor": ("verifier.commands.doctor", "what is wrong with this counter, and what to do"),
     "support": ("verifier.commands.support", "seal the evidence of a refused card to the authority"),
     "usage": ("verifier.commands.usage", "the log of what was checked, without names"),
 }
