@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
+from card_profiles.errors import TransportFault
+
 from .errors import ApplicationRefused, Mistake, Refused
 from .journal import CardState
 from .plan import StepKind
 from .refusal_texts import FAULTS, ONE_MISTAKE, REFUSALS, Text
+from .transport_texts import TRANSPORT
 
 
 class Language(StrEnum):
@@ -29,8 +32,13 @@ def language(wanted: str | None, environment: Mapping[str, str]) -> Language:
 
 
 def say(text: Text, lang: Language, details: Mapping[str, object] | None = None) -> str:
-    """The half of `text` in `lang`, its blanks filled."""
-    return text[0 if lang is Language.ZH else 1].format_map(details or {})
+    """The half of `text` in `lang`, its blanks filled; the way to a card fails in words."""
+    side = 0 if lang is Language.ZH else 1
+    filled = {
+        name: TRANSPORT[value][side] if isinstance(value, TransportFault) else value
+        for name, value in (details or {}).items()
+    }
+    return text[side].format_map(filled)
 
 
 def refusal_lines(refused: Refused, lang: Language) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from .screen import Event, Screen
 
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0  # seconds before trying again, doubled each time
 LONG_DELAY = 60.0  # where trying again at once helps nobody
-SETTLED = 10.0  # seconds that a link has lasted before the delay begins anew
+SETTLED = 10.0  # seconds that a link has lasted, or one request, before the delay begins anew
 PING = 10.0  # seconds between two signs of life, and for their answer
 
 # Below WARNING the library would write what is carried.
@@ -58,11 +58,12 @@ class _Wire:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """How a link ended, and the least seconds before the next attempt."""
+    """How a link ended, the least seconds before the next attempt, and whether it was of use."""
 
     event: Event
     why: str = ""
     least: float = 0.0
+    served: bool = False
 
 
 class Agent:
@@ -105,7 +106,7 @@ class Agent:
             ended = self._once(address)
             if self._stop.is_set() or ended is None:
                 return
-            if time.monotonic() - begun > SETTLED:
+            if ended.served or time.monotonic() - begun > SETTLED:
                 delay = self._settings.first_delay
             seconds = max(ended.least, delay * random.uniform(0.7, 1.3))  # noqa: S311 - so that not all come at once
             self._screen.say(ended.event, server=address.shown, why=ended.why, seconds=max(round(seconds), 1))
@@ -114,6 +115,7 @@ class Agent:
 
     def _once(self, address: Address) -> _Ended | None:
         """A link, from the attempt to its end; None when we ended it."""
+        link: Link | None = None
         try:
             with self._connected(address) as socket:
                 self._screen.say(Event.CONNECTED, server=address.shown)
@@ -127,7 +129,7 @@ class Agent:
                 return None
         except ConnectionClosed as closed:
             code = closed.rcvd.code if closed.rcvd is not None else 0
-            return _BY_CODE.get(code, _Ended(Event.LOST))
+            return _BY_CODE.get(code, _Ended(Event.LOST, served=link is not None and link.served > 0))
         except InvalidStatus as answered:
             status = answered.response.status_code
             if status in (401, 403):

@@ -43,6 +43,7 @@ class Link:
         self._card: Connection | None = None
         self._ended: TransportFault | None = None  # why an opened card is not there any more
         self._last = 0.0
+        self.served = 0
 
     def serve(self, stop: Callable[[], bool], *, heartbeat: float = 0.5) -> None:
         """Until `stop`, or until the wire raises. OutOfProtocol for a message that is none."""
@@ -78,6 +79,7 @@ class Link:
         if request.kind not in REQUESTS:
             raise OutOfProtocol(f"{request.kind.name} is not for an agent")
         self._last = time.monotonic()
+        self.served += 1
         try:
             return self._perform(request)
         except (TransportFailed, Misuse) as failed:
