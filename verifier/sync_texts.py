@@ -126,6 +126,7 @@ REASONS: dict[SyncReason, Text] = {
 }
 
 LABELS: dict[str, Text] = {
+    "watching": ("等待 U 盘: ", "Waiting for a stick below: "),
     "synced": ("已同步", "Synchronised"),
     "release": ("版本", "release"),
     "published": ("发布于", "published"),
