@@ -4,7 +4,8 @@ What the card says now is read as a counter would read it and must be genuine; a
 The new slot is cross-checked before it is written and compared byte for byte before EF.Active names it, so the card
 holds the old endorsement or the new one, whenever the connection breaks.
 
-Next step here: PUT KEY, when the card master key has been rotated since the card was issued.
+A card whose keys are older than the card master key in use gets new ones first (`key_renewal`), also when nothing else
+changes: an endorsement is the one time a year that a card comes to a desk.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from .assemble import StatusReference, Validity, civil_date
 from .desk import Desk
 from .errors import Refusal, Refused
 from .journal import CardRecord, CardState, IntentKind, SignedBy
+from .key_renewal import KeyRenewal
 from .personalise import chunk_size
 from .plan import Step, StepKind
 from .progress import Meter, Told
@@ -84,7 +86,7 @@ class Current:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endorsed:
-    """What came of it; `written` False when the card said all of it already."""
+    """What came of it; `written` False when the card said all of it already, and has the keys it should have."""
 
     card: CardRecord
     differences: tuple[Difference, ...]
@@ -153,7 +155,10 @@ def endorse(
     desk.check_ready()
     intent = desk.journal.begin(IntentKind.ENDORSE, permit_number=permit_number or "", reader=reader)
     try:
-        known = _identified(desk, writer, intent, permit_number)
+        card = writer.identify()
+        desk.journal.identify(intent, card.serial)
+        known = known_card(desk, card, permit_number)
+        renewal = KeyRenewal.due(card, desk)
         current = read_card(desk, writer, password, known, renews=renews)
         today = civil_date(desk.now())
         wanted = change(current.standing, starts(known, today), current.expiry)
@@ -161,11 +166,15 @@ def endorse(
         lines = differences(current.standing, wanted)
         if current.signer_revoked:
             lines = (Difference(name="signature", old="revoked", new="new"), *lines)
-        if not show(lines):
+        shown = lines
+        if renewal is not None:
+            shown = (*lines, Difference(name="card keys", old=f"{renewal.old:02X}", new=f"{renewal.new:02X}"))
+        if not show(shown):
             desk.journal.withdraw(intent)
-            return Endorsed(card=known, differences=lines, until=current.standing.until, written=False)
+            return Endorsed(card=known, differences=shown, until=current.standing.until, written=False)
         if lines:
             files, active, validity = _assembled(desk, known, current, wanted)
+        if shown:
             writer.fit_limits()
             _open(writer, desk, known)
     except (Refused, CardError):
@@ -173,18 +182,14 @@ def endorse(
         raise
     counter = current.active.update_counter
     if lines:
-        _write(desk, writer, current, files, active, password, told, known.serial, validity)
+        _write(desk, writer, current, files, active, password, told, known.serial, validity, renewal)
         counter = active.update_counter
+    elif renewal is not None:
+        renewal.run(desk, writer, Meter(renewal.steps, told, desk.monotonic))
     desk.journal.endorsed(intent, known.serial, until=wanted.until, counter=counter)
-    card = desk.journal.card(known.serial)
-    assert card is not None
-    return Endorsed(card=card, differences=lines, until=wanted.until, written=bool(lines))
-
-
-def _identified(desk: Desk, writer: CardWriter, intent: int, permit_number: str | None) -> CardRecord:
-    card = writer.identify()
-    desk.journal.identify(intent, card.serial)
-    return known_card(desk, card, permit_number)
+    record = desk.journal.card(known.serial)
+    assert record is not None
+    return Endorsed(card=record, differences=shown, until=wanted.until, written=bool(shown))
 
 
 def known_card(desk: Desk, card: CardView, permit_number: str | None) -> CardRecord:
@@ -335,13 +340,15 @@ def _write(
     told: Told,
     serial: bytes,
     validity: Validity,
+    renewal: KeyRenewal | None,
 ) -> None:
     permit = desk.profile.permit
     writes = plan.write_files(permit, files, chunk=chunk_size(writer))
     compare = Step(kind=StepKind.READ_BACK, application=permit.name, length=sum(map(len, files.values())))
     switch = plan.switch(permit, encode_active(active))
     opening, judge = Step(kind=StepKind.OPEN, application=permit.name), Step(kind=StepKind.READ_BACK)
-    meter = Meter((*writes, compare, opening, switch, judge), told, desk.monotonic)
+    renewing = () if renewal is None else renewal.steps
+    meter = Meter((*renewing, *writes, compare, opening, switch, judge), told, desk.monotonic)
     reader = _reader(desk, meter.add)
     step = opening
 
@@ -350,6 +357,8 @@ def _write(
         step = next_one
         meter.begin(next_one)
 
+    if renewal is not None:
+        renewal.run(desk, writer, meter)
     try:
         writer.update_all(writes, begun, meter.end)
         step = compare

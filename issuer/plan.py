@@ -22,7 +22,7 @@ class StepKind(StrEnum):
     """What is done in a step."""
 
     OPEN = "open"  # SELECT the application, SCP03 with the keys that the card has
-    PUT_KEYS = "put-keys"  # the authority's diversified keys in place of the transport keys
+    PUT_KEYS = "put-keys"  # the authority's diversified keys, of the version in use, in place of those that it has
     CHIP_KEY = "chip-key"  # generate the key pair, or read the public key of the one there is
     ASSEMBLE = "assemble"  # sign and cross-check; no command to the card
     PASSWORD_CAN = "password-can"  # noqa: S105 - the name of a step
@@ -71,6 +71,11 @@ def prepare(card: CardView) -> tuple[Step, ...]:
     keys = (Step(kind=StepKind.OPEN, application="permit"), Step(kind=StepKind.PUT_KEYS))
     blank = card.life_cycle is LifeCycle.BLANK
     return (*(keys if blank else ()), Step(kind=StepKind.OPEN, application="permit"), Step(kind=StepKind.CHIP_KEY))
+
+
+def renew_keys() -> tuple[Step, ...]:
+    """New keys for a card in force, in a session that its old ones opened; the session after it proves the new ones."""
+    return (Step(kind=StepKind.PUT_KEYS), Step(kind=StepKind.OPEN, application="permit"))
 
 
 def write(contents: CardContents, profile: CardProfile, *, chunk: int) -> tuple[Step, ...]:
