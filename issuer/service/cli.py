@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Transaction
 
 from ..acts import staff
+from ..agent.messages import MAX_MESSAGE
 from ..audit import export, log
 from ..audit.chain import ChainBroken
 from ..domain.places import Place
@@ -130,6 +131,10 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
             timeout_keep_alive=20,
             timeout_graceful_shutdown=130,
             h11_max_incomplete_event_size=32 * 1024,
+            ws_max_size=MAX_MESSAGE,  # desk agents; nobody else opens a WebSocket
+            ws_ping_interval=10,
+            ws_ping_timeout=10,
+            ws_per_message_deflate=False,
         )
     return ExitCode.DONE
 

@@ -16,6 +16,7 @@ TITLES = {
     "rules": "Rules over many holders",
     "assembly": "Cards assembled and signed",
     "service": "The service with 50 operators, by number of holders",
+    "agent": "A card written through a desk agent",
 }
 
 

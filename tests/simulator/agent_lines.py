@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from issuing import power_up
@@ -30,6 +30,7 @@ class CardReader(LentReader):
         self._card = card
         self._after: tuple[int, MemoryImage | None] | None = None
         self.commands = 0
+        self.wrap: Callable[[Connection], Connection] = lambda connection: connection
 
     def insert(self, card: MemoryImage | None, *, after: int | None = None) -> None:
         """Put it in, after so many commands if given; None takes out what is there."""
@@ -43,7 +44,7 @@ class CardReader(LentReader):
     def _connect(self) -> Connection:
         if self._card is None:
             raise TransportFailed("empty", fault=TransportFault.NO_CARD)
-        return _Watched(power_up(self._card), self)
+        return _Watched(self.wrap(power_up(self._card)), self)
 
     def _watch(self) -> None:
         self.insert(self._card)
