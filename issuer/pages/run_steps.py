@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -32,7 +32,6 @@ class Service:
     """A service of a card."""
 
     code: str
-    sector: str
     name: str
     until: date
 
@@ -70,23 +69,14 @@ def named(name: str, lang: Language) -> str:
     return name if service is None else f"{name} {_name(service, lang)}"
 
 
-def services(found: Mapping[str, date], lang: Language) -> list[Service]:
-    """By sector and code."""
+def services(found: Mapping[str, date], lang: Language) -> list[tuple[str, list[Service]]]:
+    """By sector, in the order of the card's files."""
     known_services = catalogue.load().services
-    return [
-        Service(
-            code=code,
-            sector=_name(Sector.of_code(code), lang),
-            name=_name(known_services[code], lang) if code in known_services else code,
-            until=until,
-        )
-        for code, until in _by_sector(found.items())
-    ]
-
-
-def _by_sector(items: Iterable[tuple[str, date]]) -> list[tuple[str, date]]:
-    order = list(Sector)
-    return sorted(items, key=lambda item: (order.index(Sector.of_code(item[0])), item[0]))
+    by_sector: dict[Sector, list[Service]] = {sector: [] for sector in Sector}
+    for code, until in sorted(found.items()):
+        name = _name(known_services[code], lang) if code in known_services else code
+        by_sector[Sector.of_code(code)].append(Service(code=code, name=name, until=until))
+    return [(_name(sector, lang), of) for sector, of in by_sector.items() if of]
 
 
 def _name(of: object, lang: Language) -> str:
