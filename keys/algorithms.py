@@ -21,6 +21,11 @@ class Purpose(StrEnum):
     MASTER_LIST_SIGNER = "master-list-signer"
     CARD_MASTER_KEY = "card-master-key"
     """Signs nothing: gives each card its own keys."""
+    # Roles of the publication (TUF): which keys have them, its root metadata says.
+    ROOT = "publication-root"
+    TARGETS = "publication-targets"
+    SNAPSHOT = "publication-snapshot"
+    TIMESTAMP = "publication-timestamp"
 
 
 class CoseAlgorithm(IntEnum):

@@ -16,6 +16,8 @@ from ..registry import lifecycle
 from ..registry.lifecycle import RULES
 from .file import AuthoritySettings
 
+_CERTIFIED = (Purpose.DOCUMENT_SIGNER, Purpose.ENTITLEMENT_SIGNER, Purpose.STATUS_SIGNER)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dates:
@@ -53,7 +55,7 @@ def dates(
     active_until = active_from + lifecycle.periods(purpose, settings).use
     expires = active_until + timedelta(days=settings.validity.longest_card_days)
     if purpose is Purpose.CSCA:
-        signers = [lifecycle.periods(signer, settings) for signer in (Purpose.DOCUMENT_SIGNER, Purpose.STATUS_SIGNER)]
+        signers = [lifecycle.periods(signer, settings) for signer in _CERTIFIED]
         expires += max(signer.lead + signer.use for signer in signers)
     elif issuer_expires is not None:
         expires = min(expires, issuer_expires)

@@ -30,6 +30,8 @@ class AuthorityReason(StrEnum):
     KEY_CAP_REACHED = "key_cap_reached"
     """It has signed as many documents as a key may."""
     NOT_CERTIFIED = "not_certified"
+    NOT_PUBLISHED = "not_published"
+    """No release has carried it."""
     NOT_PUBLISHED_AHEAD = "not_published_ahead"
     NOT_COVERED = "not_covered"
     NO_SUCCESSOR = "no_successor"
@@ -37,6 +39,8 @@ class AuthorityReason(StrEnum):
     NO_WITNESS = "no_witness"
     NO_VERSION_LEFT = "no_version_left"
     """Card key versions are used up."""
+    ROOT_DECIDES = "root_decides"
+    """Keys of the publication come and go with its root metadata."""
     NOT_REVOCABLE = "not_revocable"
     """No CRL of ours can name it."""
 

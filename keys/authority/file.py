@@ -9,8 +9,9 @@
       "crl_uri": "https://…/crl/UTO.crl",                  optional, else beside it
       "document_types": ["IR"],                            optional, how the MRZ of its documents may begin
       "validity": {                                        optional, each in whole days
-        "csca_key_days": 1461, "signer_key_days": 90, "longest_card_days": 1827, "crl_days": 90, "status_days": 30,
-        "csca_staging_days": 60, "staging_days": 14, "card_key_days": 1827, "audit_key_days": 365
+        "csca_key_days": 1461, "signer_key_days": 90, "entitlement_key_days": 90, "longest_card_days": 1827,
+        "crl_days": 90, "status_days": 30, "csca_staging_days": 60, "staging_days": 14, "card_key_days": 1827,
+        "audit_key_days": 365
       },
       "documents_per_key": 100000,                         optional, signatures of one document or entitlement signer
       "custody": "pkcs11:token=permit",                    optional, else "file:": where new keys are made
@@ -39,6 +40,7 @@ MAX_FILE = 1 << 16
 _DAYS = {
     "csca_key_days": (30, 1826),
     "signer_key_days": (1, 366),
+    "entitlement_key_days": (1, 366),
     "longest_card_days": (1, 3653),
     "crl_days": (1, 90),
     "status_days": (1, 90),
@@ -67,11 +69,14 @@ _TEXTS = ("country", "mrz_country", "name_zh", "name_en", "status_uri", "contact
 class Validity:
     """Periods in days (Doc 9303-12 §4.2: CSCA key three to five years, signer key three months, CRL 90 days).
 
+    What Doc 9303 says of signers is about document and status signers; an entitlement signer's key may be used longer.
+
     `staging_days` is how long a certificate is published before its key signs: what a counter may be behind.
     """
 
     csca_key_days: int = 1461
     signer_key_days: int = 90
+    entitlement_key_days: int = 90
     longest_card_days: int = 1827
     crl_days: int = 90
     status_days: int = 30

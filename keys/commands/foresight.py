@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from datetime import datetime
 from hashlib import sha256
 
 from ..algorithms import Purpose
+from ..authority import root_renewal
 from ..errors import DecodeError
 from ..files import PRIVATE, PUBLIC, replace
 from ..foresight import simulator, simulator_picture
@@ -17,19 +19,37 @@ from ..registry.registry import KeyRecord, load
 from ..rotation import drill as drills
 from ..rotation import issued_cards
 from ..rotation.issued_cards import IssuedCard
-from ..rotation.rotation import Coverage, Rotation
+from ..rotation.plans import Coverage, Known
+from ..rotation.rotation import Rotation
 from .common import MINUTE, Refused, Terminal, add_people, moment, read_file
 from .messages import LANGUAGES
 
 NOT_SAFE = 3
 """Exit code of `simulate` when too few counters know the key."""
 _MAX_COUNTERS = 1 << 26
+COUNTERS, CARDS = ("counters.csv", "counters.json"), "cards.jsonl"
+"""Where the home keeps what is known of the counters' last syncs, and the newest export of the issuance records."""
 
 _SAY = {
     "unknown": (
-        "{key}：{counters}/{all} 个柜台不知道该密钥（{silent} 个已失联）；{cards} 张有效卡由其他密钥签发。",
-        "{key}: {counters} of {all} counters do not know it ({silent} silent); {cards} cards in force are signed by "
-        "other keys.",
+        "{key}：{counters}/{all} 个柜台不知道该密钥（{silent} 个已失联）。",
+        "{key}: {counters} of {all} counters do not know it ({silent} silent).",
+    ),
+    "cards": (
+        "  {cards} 张有效卡由其他密钥签发，不受影响。",
+        "  {cards} cards in force are signed by other keys, and go on counting on those.",
+    ),
+    "no_counters": (
+        "{key}：没有柜台同步记录（{path}），只按提前发布的天数判断。",
+        "{key}: nothing is known of the counters' last syncs ({path}); only the days since its release are judged.",
+    ),
+    "which_counters": (
+        "请用 --counters 指定柜台清单，或将其存为 {path}。",
+        "Name the list of counters with --counters, or keep it as {path}.",
+    ),
+    "unpublished": (
+        "{key} 从未发布：以下按现在发布推算。",
+        "{key} was never published: what follows is as if that happened now.",
     ),
     "safe": ("  可以启用：覆盖率 {coverage}，门槛 {threshold}。", "  Safe now: {coverage} know it, {threshold} must."),
     "wait": (
@@ -83,9 +103,8 @@ def add(
     """Add the commands: those that need keys, and those that need none."""
     simulate = commands.add_parser("simulate", help="what activating a staged key would mean: who does not know it")
     simulate.add_argument("key", metavar="KEY", help="such as ES-2, or its kid in hex")
-    add_counters(simulate, required=True)
-    simulate.add_argument("--cards", metavar="FILE", help="from permit-issuer journal --export")
-    simulate.add_argument("--published", metavar="DATE", help="when it was published; else when it was staged")
+    add_counters(simulate)
+    simulate.add_argument("--published", metavar="DATE", help="when it was published; else when its release came out")
     simulate.add_argument("--picture", metavar="F", help="write the coverage curve there, as SVG")
     simulate.set_defaults(command=_simulate)
     drill = commands.add_parser("drill", help="a key is lost: the cards it signed, and what becomes of them")
@@ -101,24 +120,37 @@ def add(
     return [drill], [simulate]
 
 
-def add_counters(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
-    """Options that say what the counters know."""
-    text = "CSV or JSON: counter, last_sync, channel (web, stick), every_days"
-    parser.add_argument("--counters", required=required, metavar="FILE", help=text)
+def add_counters(parser: argparse.ArgumentParser) -> None:
+    """Options that say what the counters know, and which cards there are."""
+    text = (
+        f"CSV or JSON: counter, last_sync, channel (web, stick), every_days; else {' or '.join(COUNTERS)} in the home"
+    )
+    parser.add_argument("--counters", metavar="FILE", help=text)
+    parser.add_argument(
+        "--cards", metavar="FILE", help=f"from permit-issuer journal --export; else {CARDS} in the home"
+    )
     parser.add_argument(
         "--threshold", type=float, default=simulator.DEFAULT_THRESHOLD, metavar="SHARE", help="that must know it"
     )
 
 
-def coverage(terminal: Terminal) -> Coverage | None:
-    """What `Rotation` asks before it activates a key, by `--counters`; None without."""
-    if not getattr(terminal.options, "counters", None):
-        return None
-    share = simulator.coverage(_counters(terminal), terminal.clock())
+def coverage(terminal: Terminal) -> Coverage:
+    """What `Rotation` asks before it activates a key that counters look for; the person is told what it finds."""
 
-    def known(key: KeyRecord) -> float:
-        # What no counter looks for need not be known there.
-        return share(key.staged_at) if RULES[key.purpose].lead_days else 1.0
+    def known(key: KeyRecord, published: datetime | None) -> Known | None:
+        counters = _counters(terminal)
+        if counters is None:
+            _tell(terminal, "no_counters", key=key.name, path=os.path.join(terminal.home, COUNTERS[0]))
+            return None
+        forecast, cards_known = _forecast(terminal, key, counters, published)
+        _tell_forecast(terminal, key, forecast, cards_known=cards_known)
+        return Known(
+            share=forecast.coverage if published is not None else 0.0,
+            safe_date=forecast.safe_date if published is not None else None,
+            counters=forecast.counters,
+            unaware=len(forecast.unaware),
+            cards=forecast.cards_unaware if cards_known else None,
+        )
 
     return known
 
@@ -127,38 +159,53 @@ def _simulate(terminal: Terminal) -> int:
     """Needs no passphrase: everything shown is public."""
     options = terminal.options
     counters = _counters(terminal)
-    key, siblings = _key(terminal, options.key)
-    published = moment(options.published, terminal.language) if options.published else key.staged_at
+    if counters is None:
+        raise Refused(_text(terminal, "which_counters", path=os.path.join(terminal.home, COUNTERS[0])))
+    key, _ = _key(terminal, options.key)
+    published = moment(options.published, terminal.language) if options.published else _published(terminal, key)
     if published is None:
-        published = terminal.clock()
-    kids = [one.kid for one in siblings]
-    cards = simulator.population(_cards(terminal, options.cards), kids) if options.cards else ()
-    forecast = simulator.simulate(
-        kid=key.kid,
-        published=published,
-        now=terminal.clock(),
-        counters=counters,
-        cards=cards,
-        threshold=options.threshold,
-    )
-    _tell_forecast(terminal, key, forecast)
+        _tell(terminal, "unpublished", key=key.name)
+    forecast, cards_known = _forecast(terminal, key, counters, published)
+    _tell_forecast(terminal, key, forecast, cards_known=cards_known)
     if options.picture:
         drawn = simulator_picture.draw(forecast, key=key.name, language=terminal.language)
         replace(os.path.abspath(options.picture), drawn.encode(), mode=PUBLIC)
         _tell(terminal, "picture", path=options.picture)
-    return 0 if forecast.is_safe else NOT_SAFE
+    return 0 if forecast.is_safe and published is not None else NOT_SAFE
 
 
-def _tell_forecast(terminal: Terminal, key: KeyRecord, forecast: simulator.Forecast) -> None:
-    _tell(
-        terminal,
-        "unknown",
-        key=key.name,
-        counters=len(forecast.unaware),
-        all=forecast.counters,
-        silent=len(forecast.silent),
-        cards=forecast.cards_unaware,
+def _published(terminal: Terminal, key: KeyRecord) -> datetime | None:
+    """Since when counters can learn of a key; where nothing is published by TUF, since it lies there."""
+    return key.published_at if root_renewal.is_set_up(terminal.home) else key.staged_at
+
+
+def _forecast(
+    terminal: Terminal, key: KeyRecord, counters: tuple[simulator.CounterSync, ...], published: datetime | None
+) -> tuple[simulator.Forecast, bool]:
+    """What activating the key now would mean, and whether the issuance records were at hand."""
+    registry = load(terminal.home)
+    try:
+        kids = [one.kid for one in registry.keys if one.purpose is key.purpose]
+    finally:
+        registry.close()
+    path = terminal.options.cards or _first(terminal.home, CARDS)
+    cards = simulator.population(_cards(terminal, path), kids) if path else ()
+    forecast = simulator.simulate(
+        kid=key.kid,
+        published=published or terminal.clock(),
+        now=terminal.clock(),
+        counters=counters,
+        cards=cards,
+        threshold=terminal.options.threshold,
     )
+    return forecast, path is not None
+
+
+def _tell_forecast(terminal: Terminal, key: KeyRecord, forecast: simulator.Forecast, *, cards_known: bool) -> None:
+    counts = {"counters": len(forecast.unaware), "all": forecast.counters, "silent": len(forecast.silent)}
+    _tell(terminal, "unknown", key=key.name, **counts)
+    if cards_known:
+        _tell(terminal, "cards", cards=forecast.cards_unaware)
     shares = {"coverage": f"{forecast.coverage:.1%}", "threshold": f"{forecast.threshold:.1%}"}
     if forecast.is_safe:
         _tell(terminal, "safe", **shares)
@@ -207,7 +254,7 @@ def _drill(terminal: Terminal) -> int:
         return 0
     try:
         release = argparse.Namespace(directory=options.publish, stick=None, dry_run=False)
-        publication.publish(release, terminal.language, authority, now=terminal.clock())
+        publication.publish(release, terminal.language, authority, now=terminal.clock(), actor=terminal.actor)
     except PublicationError as error:
         raise Refused(publication.explain(error, terminal.language)) from error
     return 0
@@ -241,14 +288,24 @@ def _key(terminal: Terminal, name: str) -> tuple[KeyRecord, tuple[KeyRecord, ...
         registry.close()
 
 
-def _counters(terminal: Terminal) -> tuple[simulator.CounterSync, ...]:
+def _counters(terminal: Terminal) -> tuple[simulator.CounterSync, ...] | None:
+    """The counters of `--counters`, or of the list that lies in the home; None when there is none."""
     options = terminal.options
     if not 0 <= options.threshold <= 1:
         raise Refused(_text(terminal, "threshold"))
+    path = options.counters or _first(terminal.home, *COUNTERS)
+    if path is None:
+        return None
     try:
-        return simulator.read_counters(read_file(options.counters, _MAX_COUNTERS).decode("utf-8"))
+        return simulator.read_counters(read_file(path, _MAX_COUNTERS).decode("utf-8"))
     except (DecodeError, UnicodeDecodeError) as error:
-        raise Refused(_text(terminal, "counters", path=options.counters, detail=error)) from error
+        raise Refused(_text(terminal, "counters", path=path, detail=error)) from error
+
+
+def _first(home: str, *names: str) -> str | None:
+    """The first of these files that lies in the home."""
+    paths = (os.path.join(home, name) for name in names)
+    return next((path for path in paths if os.path.lexists(path)), None)
 
 
 def _cards(terminal: Terminal, path: str) -> tuple[IssuedCard, ...]:

@@ -117,10 +117,9 @@ def _compromise(terminal: Terminal) -> int:
 
 
 def _rotation(terminal: Terminal) -> Rotation:
-    reckoned = coverage(terminal)
-    if reckoned is None:
+    if not hasattr(terminal.options, "threshold"):
         return Rotation(terminal.open(), terminal.actor)
-    return Rotation(terminal.open(), terminal.actor, coverage=reckoned, threshold=terminal.options.threshold)
+    return Rotation(terminal.open(), terminal.actor, coverage=coverage(terminal), threshold=terminal.options.threshold)
 
 
 def _tell(terminal: Terminal, done: Iterable[Done]) -> int:

@@ -95,15 +95,20 @@ _AUTHORITY: Mapping[AuthorityReason, tuple[str, str]] = {
         "密钥还没有证书（{detail}）。请先运行 permit-keys stage。",
         "The {detail} key has no certificate. Run permit-keys stage first.",
     ),
+    AuthorityReason.NOT_PUBLISHED: (
+        "{detail} 从未发布，柜台不认识它。请先运行 permit-keys publish 并等待柜台同步；"
+        "如须立即启用，请用 --override 说明理由（将被记录）。",
+        "{detail} was never published: no counter knows it. Run permit-keys publish, and let the counters sync; to go "
+        "ahead, give a reason with --override, which is recorded.",
+    ),
     AuthorityReason.NOT_PUBLISHED_AHEAD: (
         "柜台可能还不认识新密钥，最早可在 {detail} 启用。如须提前，请用 --override 说明理由（将被记录）。",
         "Counters may not know the new key yet; the earliest date is {detail}. To go ahead, give a reason with "
         "--override, which is recorded.",
     ),
     AuthorityReason.NOT_COVERED: (
-        "认识新密钥的卡和柜台太少（{detail}）。请等待，或用 --override 说明理由（将被记录）。",
-        "Too few cards and counters know the new key ({detail}). Wait, or give a reason with --override, which is "
-        "recorded.",
+        "认识新密钥的柜台太少（{detail}）。请等待，或用 --override 说明理由（将被记录）。",
+        "Too few counters know the new key ({detail}). Wait, or give a reason with --override, which is recorded.",
     ),
     AuthorityReason.NO_SUCCESSOR: (
         "没有可接替的密钥（{detail}），停用后将无法签名。请先运行 permit-keys rotate，或用 --override 说明理由。",
@@ -121,6 +126,10 @@ _AUTHORITY: Mapping[AuthorityReason, tuple[str, str]] = {
     AuthorityReason.NO_VERSION_LEFT: (
         "卡片密钥版本号已用尽（{detail}）。",
         "The versions of card keys are used up ({detail}).",
+    ),
+    AuthorityReason.ROOT_DECIDES: (
+        "{detail} 由发布用的根元数据决定。请运行 permit-keys renew-root --replace {detail}。",
+        "The publication's root decides about {detail}. Run permit-keys renew-root --replace {detail}.",
     ),
     AuthorityReason.NOT_REVOCABLE: (
         "{detail} 不能列入证书吊销列表。如已泄露，请运行 permit-keys compromise。",
@@ -308,6 +317,10 @@ PURPOSES: Mapping[Purpose, tuple[str, str]] = {
     Purpose.AUDIT_SIGNER: ("审计签名", "audit signer"),
     Purpose.MASTER_LIST_SIGNER: ("主列表签名", "master list signer"),
     Purpose.CARD_MASTER_KEY: ("卡片主密钥", "card master key"),
+    Purpose.ROOT: ("发布：根", "publication: root"),
+    Purpose.TARGETS: ("发布：内容", "publication: targets"),
+    Purpose.SNAPSHOT: ("发布：快照", "publication: snapshot"),
+    Purpose.TIMESTAMP: ("发布：时间戳", "publication: timestamp"),
 }
 
 LANGUAGES = ("zh", "en")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..publication import command
 from ..publication.errors import PublicationError, PublicationReason
-from .common import MINUTE, Refused, Terminal
+from .common import MINUTE, Refused, Terminal, add_people
 from .texts import Say
 
 
@@ -17,6 +17,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> list[a
     setting_up.set_defaults(command=lambda terminal: _run(terminal, command.set_up))
     publishing.set_defaults(command=lambda terminal: _run(terminal, command.publish))
     renewing = commands.add_parser("renew-root", help="sign the next root of the publication with the keys at hand")
+    renewing.add_argument(
+        "--replace",
+        metavar="KEY",
+        action="append",
+        help="put a fresh key in the place of this one, such as TIMESTAMP-1",
+    )
+    add_people(renewing)
     renewing.set_defaults(command=_renew)
     return [setting_up, publishing, renewing]
 
@@ -26,7 +33,9 @@ def _renew(terminal: Terminal) -> int:
 
     authority = terminal.open()
     try:
-        done = root_renewal.renew(authority.home, authority.custody, now=terminal.clock())
+        done = root_renewal.renew(
+            authority, now=terminal.clock(), actor=terminal.actor, replace_keys=terminal.options.replace or ()
+        )
     except PublicationError as error:
         raise Refused(command.explain(error, terminal.language)) from error
     except ImportError as error:
@@ -41,7 +50,7 @@ def _renew(terminal: Terminal) -> int:
 
 def _run(terminal: Terminal, act: Callable[..., None]) -> int:
     try:
-        act(terminal.options, terminal.language, terminal.open(), now=terminal.clock())
+        act(terminal.options, terminal.language, terminal.open(), now=terminal.clock(), actor=terminal.actor)
     except PublicationError as error:
         raise Refused(command.explain(error, terminal.language)) from error
     return 0

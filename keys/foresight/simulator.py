@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -147,17 +147,6 @@ def simulate(
         curve=curve,
         safe_date=next((moment for moment, share in curve if share >= threshold), None),
     )
-
-
-def coverage(counters: Sequence[CounterSync], now: datetime) -> Callable[[datetime | None], float]:
-    """The share of counters that know what was published at a moment; none know what was not published."""
-
-    def share(published: datetime | None) -> float:
-        if published is None:
-            return 0.0
-        return simulate(kid=b"", published=published, now=now, counters=counters).coverage
-
-    return share
 
 
 def population(cards: Iterable[IssuedCard], kids: Iterable[bytes]) -> tuple[CardsOfKey, ...]:

@@ -14,12 +14,14 @@ from ..algorithms import Purpose
 from ..authority import root_renewal
 from ..authority.authority import Authority
 from ..registry import lifecycle
-from ..registry.lifecycle import RULES, KeyState
+from ..registry.lifecycle import ROLE_RULES, RULES, KeyState, rules_of
 from ..registry.registry import RESTORED, KeyRecord
-from ..rotation.rotation import EVER, stage_due
+from ..rotation.plans import EVER, stage_due
 
 ROOT_AHEAD = timedelta(days=60)
 """How long before its end the publication's root is renewed: its holders have to be called together."""
+PUBLISH_GRACE = timedelta(days=1)
+"""How long a key that was made ahead may wait for its release."""
 GRACE = timedelta(days=30)
 """How long the private key of a retired signer may lie about before its erasure is overdue."""
 
@@ -35,6 +37,10 @@ class TaskKind(StrEnum):
     RECOUNT = "recount"
     """A backup was restored, and signatures made since are not counted: a fresh key is."""
     DESTROY = "destroy"
+    PUBLISH = "publish"
+    """Something is ready that no release has carried, or the release that stands runs out."""
+    REPLACE_ROLE_KEY = "replace_role_key"
+    """A key of the publication nears its end, or is compromised: a new root names a fresh one."""
     RENEW_ROOT = "renew_root"
     """The root of the publication runs out."""
     SIGN_CRL = "sign_crl"
@@ -69,7 +75,7 @@ def tasks(authority: Authority, now: datetime) -> tuple[Task, ...]:
         *_leftovers(authority, now),
         *_uncounted(authority),
         *_lists(authority, now),
-        *_publication(authority),
+        *_publication(authority, now),
     ]
     return tuple(sorted(found, key=lambda task: (not task.is_overdue(now), task.due, task.subjects)))
 
@@ -177,15 +183,60 @@ def _lists(authority: Authority, now: datetime) -> Iterable[Task]:
         yield _renewal(TaskKind.SIGN_STATUS, statuses.uri, statuses.iat, statuses.exp)
 
 
-def _publication(authority: Authority) -> Iterable[Task]:
+def _publication(authority: Authority, now: datetime) -> Iterable[Task]:
     end = root_renewal.expiry(authority.home)
-    if end is not None:
+    if end is None:
+        return
+    yield from _release(authority, now)
+    yield from _role_keys(authority, now)
+    yield Task(
+        kind=TaskKind.RENEW_ROOT,
+        subjects=("root",),
+        due=end - ROOT_AHEAD,
+        overdue=end - ROOT_AHEAD / 4,
+        command="permit-keys renew-root",
+    )
+
+
+def _release(authority: Authority, now: datetime) -> Iterable[Task]:
+    """The next release: before the one that stands expires, and soon after a key was made that counters look for."""
+    registry = authority.registry
+    waiting = [
+        key
+        for key in registry.keys
+        if key.state in {KeyState.STAGED, KeyState.ACTIVE} and key.certificate and key.published_at is None
+    ]
+    since = [key.staged_at for key in waiting if key.staged_at is not None and key.activated_at is None]
+    expires = registry.high_water("release-due")
+    released = datetime.fromtimestamp(registry.high_water("released"), UTC)
+    if not expires and not since:
+        # Counters are given the trust directory itself; or the first release is still to come.
+        return
+    dues = [datetime.fromtimestamp(expires, UTC)] if expires else []
+    life = dues[0] - released if dues else timedelta(0)
+    yield Task(
+        kind=TaskKind.PUBLISH,
+        subjects=tuple(key.name for key in waiting) or ("release",),
+        due=min([*since, *(end - life / 2 for end in dues)]),
+        # An unpublished key counts no days, and a release that has run out keeps counters from the newest lists.
+        overdue=min([*(moment + PUBLISH_GRACE for moment in since), *dues]),
+        command="permit-keys publish …",
+    )
+
+
+def _role_keys(authority: Authority, now: datetime) -> Iterable[Task]:
+    named = root_renewal.named(authority.home)
+    for key in authority.registry.keys:
+        if key.purpose not in ROLE_RULES or key.kid not in named or key.active_until is None:
+            continue
+        lost = key.state is KeyState.COMPROMISED
         yield Task(
-            kind=TaskKind.RENEW_ROOT,
-            subjects=("root",),
-            due=end - ROOT_AHEAD,
-            overdue=end - ROOT_AHEAD / 4,
-            command="permit-keys renew-root",
+            kind=TaskKind.REPLACE_ROLE_KEY,
+            subjects=(key.name,),
+            due=now if lost else key.active_until - ROOT_AHEAD,
+            overdue=now if lost else key.active_until,
+            command=f"permit-keys renew-root --replace {key.name}",
+            purpose=key.purpose,
         )
 
 
@@ -199,7 +250,7 @@ def _renewal(kind: TaskKind, subject: str, begin: datetime, end: datetime) -> Ta
 def next_name(keys: Iterable[KeyRecord], purpose: Purpose) -> str:
     """The name that the next key of a purpose will have."""
     generations = [key.generation for key in keys if key.purpose is purpose]
-    return f"{RULES[purpose].label}-{max(generations, default=0) + 1}"
+    return f"{rules_of(purpose).label}-{max(generations, default=0) + 1}"
 
 
 def _people(purpose: Purpose) -> str:

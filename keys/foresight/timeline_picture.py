@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
 from ..commands.messages import LANGUAGES, purpose_name
-from ..registry.lifecycle import RULES, KeyState
+from ..registry.lifecycle import ROLE_RULES, RULES, KeyState
 from ..registry.registry import KeyRecord
 from .timeline import Task, TaskKind
 
@@ -43,6 +43,8 @@ TASKS: Mapping[TaskKind, tuple[str, str]] = {
     TaskKind.REPLACE: ("立即换用新密钥", "replace at once"),
     TaskKind.RECOUNT: ("恢复后换用新密钥", "replace after a restore"),
     TaskKind.DESTROY: ("销毁私钥", "destroy"),
+    TaskKind.PUBLISH: ("发布", "publish"),
+    TaskKind.REPLACE_ROLE_KEY: ("换用新的发布密钥", "replace a key of the publication"),
     TaskKind.RENEW_ROOT: ("更新发布的根元数据", "renew the root"),
     TaskKind.SIGN_CRL: ("重签吊销列表", "sign the CRL"),
     TaskKind.SIGN_STATUS: ("重签状态列表", "sign the status list"),
@@ -93,7 +95,7 @@ def draw(keys: Sequence[KeyRecord], tasks: Sequence[Task], *, now: datetime, nam
 def _rows(keys: Sequence[KeyRecord]) -> list[tuple[KeyRecord, int]]:
     """Keys to draw in order; with a count, the row stands for that many older ones."""
     rows: list[tuple[KeyRecord, int]] = []
-    for purpose in RULES:
+    for purpose in (*RULES, *ROLE_RULES):
         of_purpose = [key for key in keys if key.purpose is purpose]
         gone = [key for key in of_purpose if key.state in {KeyState.RETIRED, KeyState.DESTROYED}]
         hidden = {key.name for key in gone[:-_KEPT]}

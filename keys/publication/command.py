@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import ModuleType
-from typing import Protocol
 
-from ..authority.file import AuthoritySettings
-from ..certificates import CertificationAuthority, Periods, serial_number
-from ..custody import Custody
-from ..status_list import Status
+from ..authority.authority import Authority
+from ..registry.records import Actor
 from .errors import PublicationError, PublicationReason
 from .texts import REASONS, RULES, TEXTS, Text
 
 _MINUTE = "%Y-%m-%d %H:%MZ"
 _LANGUAGES = ("zh", "en")
-_LIST_SIGNER_USE = timedelta(days=365)
 
 
 def add(
@@ -43,68 +38,23 @@ def add(
     return setting_up, publishing
 
 
-class Publisher(Protocol):
-    """What is needed of an opened authority."""
-
-    home: str
-    trust_dir: str
-    settings: AuthoritySettings
-    custody: Custody
-    random: Callable[[int], bytes]
-
-    def certification_authority(self) -> CertificationAuthority:
-        """The active CSCA."""
-
-    def publish_statuses(self, changes: Mapping[int, Status], *, uri: str | None = None) -> object:
-        """Sign the status list of a shard anew, with these changes."""
-
-
-def set_up(options: argparse.Namespace, language: str, authority: Publisher, *, now: datetime) -> None:
+def set_up(options: argparse.Namespace, language: str, authority: Authority, *, now: datetime, actor: Actor) -> None:
     """`permit-keys publication`. Raises PublicationError."""
-    home = _library()
+    home, releasing = _library()
     if not home.roots(authority.home):
         home.set_up(authority.home, authority.custody, now=now, timestamp_days=options.timestamp_days)
-    issuer = authority.certification_authority()
-    end = issuer.certificate.not_valid_after_utc
-    home.set_up_master_list(
-        authority.home,
-        authority.custody,
-        names=authority.settings.names,
-        issuer=issuer,
-        periods=Periods(not_before=now, key_use_until=min(now + _LIST_SIGNER_USE, end), not_after=end),
-        serial=serial_number(authority.random),
-    )
+    releasing.role_keys.take_up(authority, actor)
     anchor = os.path.join(authority.home, home.FOLDER, "roots", "1.root.json")
     print(_say(Text.SET_UP, language, anchor=anchor))
 
 
-def publish(
-    options: argparse.Namespace,
-    language: str,
-    authority: Publisher,
-    *,
-    now: datetime,
-    count: Callable[[str], None] | None = None,
-) -> None:
+def publish(options: argparse.Namespace, language: str, authority: Authority, *, now: datetime, actor: Actor) -> None:
     """`permit-keys publish`. Raises PublicationError."""
-    home = _library()
+    home, releasing = _library()
     from .repository import export
 
     directory = os.path.abspath(options.directory)
-
-    def revoke(uri: str, statuses: Mapping[int, Status]) -> None:
-        authority.publish_statuses(statuses, uri=uri)
-
-    release = home.publish_home(
-        authority.home,
-        directory,
-        authority.custody,
-        trust_directory=authority.trust_dir,
-        now=now,
-        count=count,
-        revoke=revoke,
-        dry_run=options.dry_run,
-    )
+    release = releasing.release(authority, directory, now=now, actor=actor, dry_run=options.dry_run)
     number = release.versions.timestamp
     if options.dry_run:
         print(_say(Text.DRY_RUN, language, number=number))
@@ -121,13 +71,13 @@ def publish(
         print(_say(Text.STICK, language, stick=options.stick))
 
 
-def _library() -> ModuleType:
+def _library() -> tuple[ModuleType, ModuleType]:
     """The half that needs the TUF library."""
     try:
-        from . import home
+        from . import home, releasing
     except ImportError as error:
         raise PublicationError(str(error), reason=PublicationReason.NOT_INSTALLED) from error
-    return home
+    return home, releasing
 
 
 def explain(error: PublicationError, language: str) -> str:

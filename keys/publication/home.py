@@ -1,9 +1,9 @@
 """Publication as an authority keeps it in its home: who may sign what, every root, and the versions ever signed.
 
-    publication/settings.json            custody URIs by TUF key id, period of the timestamp, the master list's signer
+    publication/settings.json            custody URIs by TUF key id, period of the timestamp
     publication/roots/<n>.root.json      every root, complete; the first is what counters begin with
     publication/versions.json            the highest versions ever signed, noted before they can be seen
-    publication/master-list-signer.der   its certificate  ·  publication/masterlist.cms  the list as signed last
+    publication/masterlist.cms           the list of roots for readers of other makers, as signed last
 
 Root keys may be anywhere: `install_root` takes a root that was signed elsewhere, key by key.
 """
@@ -14,24 +14,22 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from .. import certificates
-from ..algorithms import Purpose
 from ..authority.errors import AuthorityError
 from ..authority.home_lock import locked
-from ..certificates import AuthorityNames, CertificationAuthority, Periods
 from ..custody import Custody, CustodyError, CustodyReason
 from ..envelopes.errors import SignatureError
 from ..errors import DecodeError
 from ..files import PUBLIC, read_regular, write_new
 from ..files import replace as replace_file
 from ..parsed_certificate import is_signed_by, read_certificate
+from ..spki import key_id as kid_of
 from ..status_list import Status
 from . import layout, master_list, repository, root
 from .errors import PublicationError, PublicationReason
@@ -45,7 +43,7 @@ from .targets import collect
 FOLDER = "publication"
 _FORMAT = 1
 _SETTINGS, _ROOTS, _VERSIONS = "settings.json", "roots", "versions.json"
-_SIGNER, _LIST = "master-list-signer.der", layout.Kind.MASTER_LIST.value
+_LIST = layout.Kind.MASTER_LIST.value
 _MAX = 1 << 20
 LOCK_WAIT = 10.0
 """Seconds to wait for a rotation, or for a list that is being signed, before collecting what counters need."""
@@ -57,7 +55,6 @@ KEY_COUNTS: Mapping[Role, tuple[int, int]] = {
     Role.TIMESTAMP: (1, 1),
 }
 """Threshold and number of keys of each role."""
-LIST_SIGNER_URI = "file:master-list-signer-1.p8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +64,6 @@ class Settings:
     keys: Mapping[str, str]
     """Custody URI by TUF key id."""
     timestamp_days: int
-    list_signer: str
-    """Custody URI of the master list signer; empty when no master list is published."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.timestamp_days <= MAX_TIMESTAMP_PERIOD.days:
@@ -78,6 +73,16 @@ class Settings:
     def periods(self) -> Mapping[Role, timedelta]:
         """The period of each role's metadata."""
         return {**PERIODS, Role.TIMESTAMP: timedelta(days=self.timestamp_days)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSigner:
+    """Who signs the master list."""
+
+    certificate: bytes
+    """DER."""
+    private_key: Callable[[], ec.EllipticCurvePrivateKey] = field(repr=False)
+    """Counts its own signatures; called only when the list is signed anew."""
 
 
 def default_uris() -> dict[Role, tuple[str, ...]]:
@@ -105,13 +110,13 @@ def set_up(
         raise PublicationError("there is a root already", reason=PublicationReason.EXISTS, detail=directory)
     os.makedirs(os.path.join(directory, _ROOTS), exist_ok=True)
     chosen = uris or default_uris()
-    keys = {role: tuple(_made(custody, uri, role) for uri in chosen[role]) for role in Role}
+    keys = {role: tuple(made(custody, uri, role) for uri in chosen[role]) for role in Role}
     found = {
         key_identifier(key.public_key()): uri
         for role in Role
         for key, uri in zip(keys[role], chosen[role], strict=True)
     }
-    settings = Settings(keys=found, timestamp_days=timestamp_days, list_signer="")
+    settings = Settings(keys=found, timestamp_days=timestamp_days)
     _write_settings(directory, settings)
     role_keys = {
         role: RoleKeys(threshold=KEY_COUNTS[role][0], keys=tuple(key.public_key() for key in keys[role]))
@@ -124,33 +129,6 @@ def set_up(
     return first
 
 
-def set_up_master_list(
-    home: str,
-    custody: Custody,
-    *,
-    names: AuthorityNames,
-    issuer: CertificationAuthority,
-    periods: Periods,
-    serial: int,
-    uri: str = LIST_SIGNER_URI,
-) -> None:
-    """Have a CSCA certify the master list signer: from then on a master list is published."""
-    directory = os.path.join(home, FOLDER)
-    settings = load_settings(home)
-    key = _made(custody, uri, Purpose.MASTER_LIST_SIGNER)
-    certificate = certificates.purpose_signer(
-        names,
-        purpose=Purpose.MASTER_LIST_SIGNER,
-        issuer=issuer,
-        common_name="ML 1",
-        public_key=key.public_key(),
-        periods=periods,
-        serial=serial,
-    )
-    replace_file(os.path.join(directory, _SIGNER), certificate.public_bytes(Encoding.DER), mode=PUBLIC)
-    _write_settings(directory, replace(settings, list_signer=uri))
-
-
 def publish_home(
     home: str,
     directory: str,
@@ -158,11 +136,14 @@ def publish_home(
     *,
     trust_directory: str,
     now: datetime,
-    count: Callable[[str], None] | None = None,
+    count: Callable[[bytes], None] | None = None,
     revoke: Callable[[str, Mapping[int, Status]], object] | None = None,
+    list_signer: ListSigner | None = None,
     dry_run: bool = False,
 ) -> Release:
-    """Release what lies in the trust directory. `count` hears the URI of a key before each signature by it.
+    """Release what lies in the trust directory. `count` hears the kid of a role's key before each signature by it.
+
+    Without `list_signer` no master list is signed; one that still fits is released again.
 
     First the home takes up what the release that stands knows and the home does not (`recover`): it may have come back
     from a backup. `revoke` signs a status list anew, with these statuses, and puts it into the trust directory.
@@ -187,7 +168,8 @@ def publish_home(
                 return None
             raise
         if count is not None:
-            count(uri)
+            spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            count(kid_of(spki))
         return key
 
     with publishing(home):
@@ -195,10 +177,9 @@ def publish_home(
             _recover(home, directory, history, trust_directory, revoke)
         with locked(home, wait=LOCK_WAIT):
             targets = collect(trust_directory)
-        if settings.list_signer and not dry_run:
-            targets[_LIST] = _master_list(folder, settings, custody, targets, now, count)
-        elif settings.list_signer and os.path.exists(os.path.join(folder, _LIST)):
-            targets[_LIST] = _read(folder, _LIST)
+        listed = _master_list(folder, None if dry_run else list_signer, targets, now)
+        if listed is not None:
+            targets[_LIST] = listed
         return repository.publish(
             directory,
             roots=history,
@@ -249,6 +230,7 @@ def load_settings(home: str) -> Settings:
         members: Any = json.loads(_read(folder, _SETTINGS))
         if members.pop("format") != _FORMAT:
             raise DecodeError("not a format of ours", path=_SETTINGS)
+        members.pop("list_signer", None)  # of a version that kept the master list's signer here
         return Settings(**members)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder, _SETTINGS, error) from error
@@ -283,29 +265,22 @@ def _recover(
             revoke(uri, statuses)
 
 
-def _master_list(
-    folder: str,
-    settings: Settings,
-    custody: Custody,
-    targets: Mapping[str, bytes],
-    now: datetime,
-    count: Callable[[str], None] | None,
-) -> bytes:
+def _master_list(folder: str, signer: ListSigner | None, targets: Mapping[str, bytes], now: datetime) -> bytes | None:
     """The list as signed last, while it still lists what is published: signed anew, every release would differ."""
-    certificate = _read(folder, _SIGNER)
     wanted = {data for name, data in targets.items() if kind_of(name) in {Kind.CSCA, Kind.LINK}}
     try:
         raw = _read(folder, _LIST)
         listed, verified = master_list.verify(raw)
-        if set(listed) == wanted and verified.certificate == certificate:
+        if set(listed) == wanted and (signer is None or verified.certificate == signer.certificate):
             return raw
     except (FileNotFoundError, PublicationError, DecodeError, SignatureError):
         pass  # the first, or one that is of no use
-    issuer = _issuer(certificate, wanted)
-    if count is not None:
-        count(settings.list_signer)
-    key = custody.private_key(settings.list_signer)
-    raw = master_list.build(wanted, signer=certificate, issuer=issuer, private_key=key, signing_time=now)
+    if signer is None:
+        return None
+    issuer = _issuer(signer.certificate, wanted)
+    raw = master_list.build(
+        wanted, signer=signer.certificate, issuer=issuer, private_key=signer.private_key(), signing_time=now
+    )
     replace_file(os.path.join(folder, _LIST), raw, mode=PUBLIC)
     return raw
 
@@ -318,11 +293,12 @@ def _issuer(certificate: bytes, authorities: set[bytes]) -> bytes:
         if parsed.self_issued and parsed.subject == signer.issuer and is_signed_by(signer, parsed):
             return candidate
     raise PublicationError(
-        "no CSCA of ours certified the master list signer", reason=PublicationReason.DAMAGED, detail=_SIGNER
+        "no CSCA of ours certified the master list signer", reason=PublicationReason.DAMAGED, detail=_LIST
     )
 
 
-def _made(custody: Custody, uri: str, purpose: str) -> ec.EllipticCurvePrivateKey:
+def made(custody: Custody, uri: str, purpose: str) -> ec.EllipticCurvePrivateKey:
+    """The key of a role at `uri`, made unless a killed run did."""
     try:
         return custody.generate(uri, ec.SECP256R1(), purpose=f"tuf {purpose}")
     except CustodyError as error:

@@ -55,6 +55,8 @@ class Release:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     """Target names, against the release before."""
+    names: tuple[str, ...]
+    """Of all its targets."""
     valid_until: datetime
     """Expiry of the timestamp: the next release must come before it."""
 
@@ -167,6 +169,7 @@ class _Plan:
             added=tuple(sorted(targets.keys() - before.keys())),
             changed=tuple(sorted(name for name in targets.keys() & before.keys() if targets[name] != before[name])),
             removed=tuple(sorted(before.keys() - targets.keys())),
+            names=tuple(sorted(targets)),
             valid_until=(self.now + self.periods[Role.TIMESTAMP]).replace(microsecond=0),
         )
 

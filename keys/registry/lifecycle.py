@@ -48,6 +48,8 @@ class Guard(StrEnum):
     """A condition of a transition; the value is that of the `AuthorityReason` for a refusal."""
 
     CERTIFIED = "not_certified"
+    PUBLISHED = "not_published"
+    """A release has carried it."""
     PUBLISHED_AHEAD = "not_published_ahead"
     """Counters that sync now and then have had the time to learn of the key."""
     COVERED = "not_covered"
@@ -62,7 +64,7 @@ class Guard(StrEnum):
     """Operator and witness are named, and are two people."""
 
 
-OVERRIDABLE = frozenset({Guard.PUBLISHED_AHEAD, Guard.COVERED, Guard.SUCCEEDED, Guard.NOT_NEEDED})
+OVERRIDABLE = frozenset({Guard.PUBLISHED, Guard.PUBLISHED_AHEAD, Guard.COVERED, Guard.SUCCEEDED, Guard.NOT_NEEDED})
 """Guards that protect availability: an administrator may go on with a reason, which is recorded.
 
 The others protect what counters believe: they would refuse what is signed, so no reason helps."""
@@ -84,7 +86,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         event=KeyEvent.ACTIVATE,
         source=KeyState.STAGED,
         target=KeyState.ACTIVE,
-        guards=(Guard.PERIOD_BEGUN, Guard.PERIOD_RUNS, Guard.PUBLISHED_AHEAD, Guard.COVERED),
+        guards=(Guard.PERIOD_BEGUN, Guard.PERIOD_RUNS, Guard.PUBLISHED, Guard.PUBLISHED_AHEAD, Guard.COVERED),
     ),
     Transition(event=KeyEvent.RETIRE, source=KeyState.STAGED, target=KeyState.RETIRED),
     Transition(event=KeyEvent.RETIRE, source=KeyState.ACTIVE, target=KeyState.RETIRED, guards=(Guard.SUCCEEDED,)),
@@ -118,23 +120,30 @@ class Facts:
 
     now: datetime
     purpose: Purpose
+    name: str = ""
     certified: bool = True
-    staged_at: datetime | None = None
+    published_at: datetime | None = None
+    """When the first release that carries it came out."""
     active_from: datetime | None = None
     active_until: datetime | None = None
     lead: timedelta = timedelta(0)
     successor: bool = False
     needed_until: datetime | None = None
     coverage: float | None = None
-    """Share of cards and counters that know the key, 0 to 1; None when nobody reckoned."""
+    """Share of the counters that know the key, 0 to 1; None when nobody knows when they synced."""
     threshold: float = 0.0
+    safe_date: datetime | None = None
+    """When so many counters know it as must, if they keep to their rhythm."""
     operator: str = ""
     witness: str = ""
 
 
 _HOLDS: Mapping[Guard, Callable[[Facts], bool]] = {
     Guard.CERTIFIED: lambda facts: facts.certified,
-    Guard.PUBLISHED_AHEAD: lambda facts: facts.staged_at is not None and facts.staged_at + facts.lead <= facts.now,
+    Guard.PUBLISHED: lambda facts: facts.published_at is not None,
+    Guard.PUBLISHED_AHEAD: lambda facts: (
+        facts.published_at is not None and facts.published_at + facts.lead <= facts.now
+    ),
     Guard.COVERED: lambda facts: facts.coverage is None or facts.coverage >= facts.threshold,
     Guard.PERIOD_BEGUN: lambda facts: facts.active_from is not None and facts.active_from <= facts.now,
     Guard.PERIOD_RUNS: lambda facts: facts.active_until is not None and facts.now <= facts.active_until,
@@ -190,7 +199,7 @@ def require_signing(
         reason = AuthorityReason.KEY_STATE
     elif active_from is None or now < active_from:
         reason = AuthorityReason.KEY_PERIOD_NOT_BEGUN
-    elif active_until is None or now > active_until:
+    elif active_until is None or (now > active_until and rules_of(purpose).strict):
         # Verifiers refuse what is signed after the period: better no card than one that no counter takes.
         reason = AuthorityReason.KEY_PERIOD_ENDED
     elif cap is not None and signatures + wanted > cap:
@@ -210,12 +219,18 @@ class Rules:
     """None for a card master key."""
     folder: str
     """Within the trust directory; empty when there is no certificate."""
-    use_days: str
+    use_days: str = ""
     """Members of `authority_file.Validity`: how long a key is in use, and how long before that it is published."""
-    lead_days: str | None
+    lead_days: str | None = None
     capped: bool = False
     overlap: timedelta = timedelta(days=7)
     """How long before a key's end its successor takes over, at most."""
+    use: timedelta | None = None
+    """In place of `use_days`, where no authority sets it."""
+    cap: int | None = None
+    """In place of the cap of documents."""
+    strict: bool = True
+    """Whether it signs nothing after its period."""
 
 
 RULES: Mapping[Purpose, Rules] = {
@@ -231,17 +246,27 @@ RULES: Mapping[Purpose, Rules] = {
         label="DS", curve=P256, folder="signers", use_days="signer_key_days", lead_days="staging_days", capped=True
     ),
     Purpose.ENTITLEMENT_SIGNER: Rules(
-        label="ES", curve=P256, folder="signers", use_days="signer_key_days", lead_days="staging_days", capped=True
+        label="ES", curve=P256, folder="signers", use_days="entitlement_key_days", lead_days="staging_days", capped=True
     ),
     Purpose.STATUS_SIGNER: Rules(
         label="SS", curve=P256, folder="signers", use_days="signer_key_days", lead_days="staging_days"
     ),
-    Purpose.AUDIT_SIGNER: Rules(label="AS", curve=P256, folder="signers", use_days="audit_key_days", lead_days=None),
-    Purpose.CARD_MASTER_KEY: Rules(label="CMK", curve=None, folder="", use_days="card_key_days", lead_days=None),
+    Purpose.AUDIT_SIGNER: Rules(label="AS", curve=P256, folder="signers", use_days="audit_key_days"),
+    Purpose.MASTER_LIST_SIGNER: Rules(label="ML", curve=P256, folder="signers", use_days="audit_key_days"),
+    Purpose.CARD_MASTER_KEY: Rules(label="CMK", curve=None, folder="", use_days="card_key_days"),
 }
-"""Every purpose whose keys have a life here; each authority has one of each from the start.
+"""Every purpose of which one key at a time is in use; each authority has one of each from the start."""
 
-Keys of the publication's roles are TUF's to rotate, by its own thresholds: `publication.home`."""
+ROLE_RULES: Mapping[Purpose, Rules] = {
+    Purpose.ROOT: Rules(label="ROOT", curve=P256, folder="", use=timedelta(days=1827), cap=100, strict=False),
+    Purpose.TARGETS: Rules(label="TARGETS", curve=P256, folder="", use=timedelta(days=731), strict=False),
+    Purpose.SNAPSHOT: Rules(label="SNAPSHOT", curve=P256, folder="", use=timedelta(days=731), strict=False),
+    Purpose.TIMESTAMP: Rules(label="TIMESTAMP", curve=P256, folder="", use=timedelta(days=366), strict=False),
+}
+"""Roles of the publication. Several keys of one may be in use; the root metadata says which (`publication.role_keys`).
+
+Past its period such a key is overdue and signs on: counters do not look at the period, and without releases no
+revocation would reach them. A root key signs a new root each year, so a hundred signatures are somebody else's."""
 
 CAP_WARNING = 0.8
 """Share of its cap at which a key's successor is staged."""
@@ -257,16 +282,21 @@ class Periods:
     cap: int | None
 
 
+def rules_of(purpose: Purpose) -> Rules:
+    """The rules of any purpose."""
+    return RULES.get(purpose) or ROLE_RULES[purpose]
+
+
 def periods(purpose: Purpose, settings: AuthoritySettings) -> Periods:
     """Use, lead, overlap and cap. Short-lived keys, as in a trial, get a third of their life as lead at most."""
-    rules, validity = RULES[purpose], settings.validity
-    use = timedelta(days=getattr(validity, rules.use_days))
+    rules, validity = rules_of(purpose), settings.validity
+    use = rules.use if rules.use is not None else timedelta(days=getattr(validity, rules.use_days))
     lead = timedelta(days=getattr(validity, rules.lead_days)) if rules.lead_days else timedelta(0)
     return Periods(
         use=use,
         lead=min(lead, use / 3),
         overlap=min(rules.overlap, use / 12),
-        cap=settings.documents_per_key if rules.capped else None,
+        cap=settings.documents_per_key if rules.capped else rules.cap,
     )
 
 
@@ -297,10 +327,13 @@ def needed_until(purpose: Purpose, settings: AuthoritySettings, retired_at: date
 def _detail(guard: Guard, facts: Facts) -> str:
     moments = {
         Guard.PERIOD_BEGUN: facts.active_from,
-        Guard.PUBLISHED_AHEAD: facts.staged_at and facts.staged_at + facts.lead,
+        Guard.PUBLISHED_AHEAD: facts.published_at and facts.published_at + facts.lead,
         Guard.NOT_NEEDED: facts.needed_until,
     }
     if guard is Guard.COVERED and facts.coverage is not None:
-        return f"{facts.coverage:.1%} < {facts.threshold:.1%}"
+        safe = f"{facts.safe_date:%Y-%m-%d %H:%MZ}" if facts.safe_date else "-"
+        return f"{facts.coverage:.1%} < {facts.threshold:.1%}; → {safe}"
+    if guard is Guard.PUBLISHED:
+        return facts.name or str(facts.purpose)
     moment = moments.get(guard)
     return f"{moment:%Y-%m-%d %H:%MZ}" if moment else str(facts.purpose)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ..algorithms import Purpose
-from .lifecycle import RULES, KeyState, require_signing
+from .lifecycle import KeyState, require_signing, rules_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,8 @@ class KeyRecord:
     """Of the certificate, in hex."""
     generated_at: datetime
     staged_at: datetime | None
+    published_at: datetime | None
+    """When the first release that carries it came out."""
     activated_at: datetime | None
     retired_at: datetime | None
     destroyed_at: datetime | None
@@ -80,7 +82,7 @@ class Intent:
 
 def key_name(purpose: Purpose, generation: int) -> str:
     """What people call a key."""
-    return f"{RULES[purpose].label}-{generation}"
+    return f"{rules_of(purpose).label}-{generation}"
 
 
 def require_may_sign(key: KeyRecord, *, now: datetime, count: int = 1) -> None:

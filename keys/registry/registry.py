@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -25,7 +25,7 @@ from ..authority.file import AuthoritySettings
 from ..authority.home_lock import locked
 from ..errors import DecodeError
 from . import schema as registry_schema
-from .lifecycle import RULES, KeyEvent, KeyState
+from .lifecycle import ROLE_RULES, RULES, KeyEvent, KeyState
 from .records import Actor, Event, Intent, KeyRecord, key_name, require_may_sign
 
 __all__ = [
@@ -51,6 +51,7 @@ ACTORS_MAX = 200
 _MOMENTS = (
     "generated_at",
     "staged_at",
+    "published_at",
     "activated_at",
     "retired_at",
     "destroyed_at",
@@ -77,8 +78,10 @@ class Registry:
             self._database.execute("PRAGMA synchronous = FULL")
             self._database.execute("PRAGMA foreign_keys = ON")
             version = self._database.execute("PRAGMA user_version").fetchone()[0]
-            if version not in {0, registry_schema.VERSION}:
+            if version not in range(registry_schema.VERSION + 1):
                 raise DecodeError(f"version {version} is not known", path="user_version")
+            if version == 1:
+                self._upgrade()
             if version:
                 row = self._database.execute("SELECT settings, own_transport_keys FROM authority").fetchone()
                 self.settings: AuthoritySettings = authority_file.from_members(json.loads(row[0]))
@@ -123,12 +126,18 @@ class Registry:
             finally:
                 self._depth -= 1
 
+    def _upgrade(self) -> None:
+        with self.transaction():
+            # Somebody else may have been faster.
+            if self._database.execute("PRAGMA user_version").fetchone()[0] == 1:
+                registry_schema.upgrade(self._database)
+
     # --- keys ------------------------------------------------------------------------------------------------------
 
     @property
     def keys(self) -> tuple[KeyRecord, ...]:
         """Every key there ever was, by purpose and generation."""
-        order = {purpose.value: place for place, purpose in enumerate(RULES)}
+        order = {purpose.value: place for place, purpose in enumerate((*RULES, *ROLE_RULES))}
         found = self._select("")
         return tuple(sorted(found, key=lambda key: (order[key.purpose], key.generation)))
 
@@ -194,6 +203,18 @@ class Registry:
             )
             self.note(event, key=key.name, at=at, actor=actor, **dict(detail or {}))
 
+    def note_published(self, certificates: Collection[str], *, at: datetime, release: int) -> tuple[KeyRecord, ...]:
+        """A release carries these certificates (files within `trust/`): the keys that it is the first for."""
+        with self.transaction():
+            fresh = tuple(key for key in self.keys if key.published_at is None and key.certificate in certificates)
+            for key in fresh:
+                self._database.execute(
+                    "UPDATE keys SET published_at = ? WHERE purpose = ? AND generation = ?",
+                    (_seconds(at), key.purpose.value, key.generation),
+                )
+                self.note("publish", key=key.name, at=at, actor=Actor(), release=release)
+        return fresh
+
     def spend(self, key: KeyRecord, count: int, *, now: datetime, own_certificate: bool = False) -> None:
         """Count `count` signatures of a key before they are made; `AuthorityError` when it may not make them.
 
@@ -209,6 +230,14 @@ class Registry:
             self._database.execute(
                 "UPDATE keys SET signatures = signatures + ? WHERE purpose = ? AND generation = ?",
                 (count, key.purpose.value, key.generation),
+            )
+
+    def raise_signatures(self, key: KeyRecord, signatures: int) -> None:
+        """What is seen of a key elsewhere: it has signed so often at least."""
+        with self.transaction():
+            self._database.execute(
+                "UPDATE keys SET signatures = ? WHERE purpose = ? AND generation = ? AND signatures < ?",
+                (signatures, key.purpose.value, key.generation, signatures),
             )
 
     # --- revocations and high-water marks --------------------------------------------------------------------------

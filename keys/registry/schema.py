@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .lifecycle import TRANSITIONS
 
-VERSION = 1
+VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE authority (
@@ -27,6 +27,7 @@ CREATE TABLE keys (
     serial TEXT NOT NULL DEFAULT '',
     generated_at INTEGER NOT NULL,
     staged_at INTEGER,
+    published_at INTEGER,
     activated_at INTEGER,
     retired_at INTEGER,
     destroyed_at INTEGER,
@@ -38,7 +39,8 @@ CREATE TABLE keys (
     signatures INTEGER NOT NULL DEFAULT 0 CHECK (cap IS NULL OR signatures <= cap),
     UNIQUE (purpose, generation)
 ) STRICT;
-CREATE UNIQUE INDEX one_active_key_per_purpose ON keys (purpose) WHERE state = 'active';
+CREATE UNIQUE INDEX one_active_key_per_purpose ON keys (purpose)
+    WHERE state = 'active' AND purpose NOT LIKE 'publication-%';
 CREATE UNIQUE INDEX one_key_per_kid ON keys (kid) WHERE kid <> x'';
 CREATE TABLE revocations (serial TEXT PRIMARY KEY, revoked_at INTEGER NOT NULL) STRICT;
 CREATE TABLE high_water (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
@@ -94,6 +96,17 @@ def create(database: sqlite3.Connection) -> None:
         database.execute(statement)
     steps = sorted({(row.source.value, row.target.value) for row in TRANSITIONS if row.source is not row.target})
     database.executemany("INSERT INTO transitions VALUES (?, ?)", steps)
+    database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def upgrade(database: sqlite3.Connection) -> None:
+    """From version 1, which knew no date of publication and no keys of the publication; the caller holds the
+    transaction."""
+    database.execute("ALTER TABLE keys ADD COLUMN published_at INTEGER")
+    database.execute("DROP INDEX one_active_key_per_purpose")
+    for statement in _statements():
+        if "one_active_key_per_purpose" in statement:
+            database.execute(statement)
     database.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -325,7 +325,8 @@ def _actor(arguments: Arguments) -> Actor:
 
 def _told(arguments: Arguments, **more: Any) -> dict[str, Any]:
     """What the history says beside the event itself."""
-    told = {name: arguments[name] for name in ("override", "coverage") if name in arguments}
+    known = ("override", "coverage", "counters", "unaware", "cards")
+    told = {name: arguments[name] for name in known if name in arguments}
     return {**told, **more}
 
 

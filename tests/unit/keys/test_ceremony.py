@@ -223,7 +223,10 @@ def test_founding(
     members = minutes.verify(home.open(), signed.read_bytes())
     assert members["people"] == {"operator": "Li Wei", "witness": "Wang Fang"}
     assert json.loads(signed.with_suffix(".json").read_text()) == members
-    assert [key["name"] for key in members["keys"]] == ["CSCA-1", "DS-1", "ES-1", "SS-1", "AS-1", "CMK-1"]
+    assert [key["name"] for key in members["keys"]] == [
+        *("CSCA-1", "DS-1", "ES-1", "SS-1", "AS-1", "ML-1", "CMK-1"),
+        *("ROOT-1", "ROOT-2", "ROOT-3", "ROOT-4", "ROOT-5", "TARGETS-1", "TARGETS-2", "SNAPSHOT-1", "TIMESTAMP-1"),
+    ]
     assert all(key["kid"] in text for key in members["keys"])
     assert members["events"][0]["witness"] == "Wang Fang"
     assert members["history"] == home.open().registry.events()[len(members["events"]) - 1].digest.hex()

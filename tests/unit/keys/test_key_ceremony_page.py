@@ -93,11 +93,12 @@ def years_pass(now: datetime, until: datetime) -> None:
         for purpose, rules in RULES.items():
             if rules.curve is not None and rules.label != "CSCA":
                 rotation.rotate(purpose)
+        authority.registry.note_published({key.certificate for key in authority.registry.keys}, at=now, release=1)
         if authority.published_statuses().exp - now < timedelta(days=16):
             authority.refresh()
         authority.registry.close()
     authority = Authority.open("authority", b"correct horse", clock=lambda: until)
-    root_renewal.renew(authority.home, authority.custody, now=until)
+    root_renewal.renew(authority, now=until, actor=Actor(operator="Li Wei"))
 
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

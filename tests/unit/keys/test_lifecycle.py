@@ -32,7 +32,7 @@ EXPECTED: dict[KeyEvent, dict[KeyState, KeyState]] = {
 GOOD = Facts(
     now=NOW,
     purpose=Purpose.DOCUMENT_SIGNER,
-    staged_at=NOW - 14 * DAY,
+    published_at=NOW - 14 * DAY,
     active_from=NOW,
     active_until=NOW + 90 * DAY,
     lead=14 * DAY,
@@ -55,7 +55,8 @@ def test_every_event_in_every_state(event: KeyEvent, state: KeyState) -> None:
 # What a guard looks at, the change that breaks it, and where it stands.
 GUARDS: dict[Guard, tuple[KeyEvent, KeyState, dict[str, Any]]] = {
     Guard.CERTIFIED: (KeyEvent.STAGE, G, {"certified": False}),
-    Guard.PUBLISHED_AHEAD: (KeyEvent.ACTIVATE, S, {"staged_at": NOW - 14 * DAY + timedelta(seconds=1)}),
+    Guard.PUBLISHED: (KeyEvent.ACTIVATE, S, {"published_at": None, "lead": timedelta(0)}),
+    Guard.PUBLISHED_AHEAD: (KeyEvent.ACTIVATE, S, {"published_at": NOW - 14 * DAY + timedelta(seconds=1)}),
     Guard.COVERED: (KeyEvent.ACTIVATE, S, {"coverage": 0.94, "threshold": 0.95}),
     Guard.PERIOD_BEGUN: (KeyEvent.ACTIVATE, S, {"active_from": NOW + timedelta(seconds=1)}),
     Guard.PERIOD_RUNS: (KeyEvent.ACTIVATE, S, {"active_until": NOW - timedelta(seconds=1)}),

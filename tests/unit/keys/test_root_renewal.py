@@ -13,7 +13,7 @@ from keys.foresight.timeline import TaskKind, tasks
 from keys.publication import home as publication
 from keys.publication import root as roots
 from keys.publication.errors import PublicationError, PublicationReason
-from tests.key_home import DAY, NOW, Home
+from tests.key_home import DAY, NOW, TWO, Home
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-def renew(home: Home) -> Renewed:
-    return root_renewal.renew(str(home.path), home.open().custody, now=home.now)
+def renew(home: Home, *replace: str) -> Renewed:
+    return root_renewal.renew(home.open(), now=home.now, actor=TWO, replace_keys=replace)
 
 
 def away(home: Home, *numbers: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from keys import certificates
 from keys.algorithms import Purpose, ecdsa
 from keys.authority.authority import Authority
-from keys.authority.errors import AuthorityReason
+from keys.authority.errors import AuthorityError, AuthorityReason
 from keys.chain import ChainError, ChainReason
 from keys.custody import CustodyReason
 from keys.files import replace
+from keys.publication import home as publication
+from keys.publication import releasing
 from keys.registry.lifecycle import RULES, KeyEvent, KeyState, periods
 from keys.registry.registry import KeyRecord
-from keys.rotation import rotation
+from keys.rotation import plans
+from keys.rotation.plans import Known
 from keys.rotation.rotation import Done
 from keys.status_list import Status
 from keys.trust import TrustStore
@@ -236,12 +239,54 @@ def test_a_planned_successor_waits_for_its_time(home: Home) -> None:
 def test_coverage_decides_when_a_key_may_begin(home: Home) -> None:
     home.days(70).rotation().rotate(Purpose.DOCUMENT_SIGNER)
     home.days(14)
-    few = home.rotation(ALONE, coverage=lambda key: 0.5)
-    assert reason_of(lambda: few.rotate(Purpose.DOCUMENT_SIGNER)) is AuthorityReason.NOT_COVERED
+    asked: list[object] = []
+
+    def half(key: KeyRecord, published: datetime | None) -> Known:
+        asked.append(published)
+        return Known(share=0.5, safe_date=home.now + DAY, counters=4, unaware=2)
+
+    with pytest.raises(AuthorityError) as caught:
+        home.rotation(ALONE, coverage=half).rotate(Purpose.DOCUMENT_SIGNER)
+    assert caught.value.reason is AuthorityReason.NOT_COVERED
+    assert f"{home.now + DAY:%Y-%m-%d}" in caught.value.detail
+    assert asked == [NOW + 70 * DAY]
     assert home.open().registry.active(Purpose.DOCUMENT_SIGNER).name == "DS-1"
-    many = home.rotation(ALONE, coverage=lambda key: 0.96)
-    assert told(many.rotate(Purpose.DOCUMENT_SIGNER)) == [("activate", "DS-2")]
-    assert home.open().registry.events()[-1].detail["coverage"] == 0.96
+    many = Known(share=0.96, counters=100, unaware=4, cards=7)
+    rotation = home.rotation(ALONE, coverage=lambda key, published: many)
+    assert told(rotation.rotate(Purpose.DOCUMENT_SIGNER)) == [("activate", "DS-2")]
+    recorded = home.open().registry.events()[-1].detail
+    assert recorded == {"coverage": 0.96, "counters": 100, "unaware": 4, "cards": 7}
+
+
+def test_where_releases_are_made_a_key_counts_from_its_release(home: Home) -> None:
+    """Staged is not published: as long as no release has carried it, no counter can know it."""
+    publication.set_up(str(home.path), home.open().custody, now=NOW)
+    home.days(70).rotation().rotate(Purpose.DOCUMENT_SIGNER)
+    home.days(15)
+    assert reason_of(lambda: home.rotation(ALONE).activate(Purpose.DOCUMENT_SIGNER)) is AuthorityReason.NOT_PUBLISHED
+    home.open().refresh()
+    releasing.release(home.open(), str(home.path.parent / "public"), now=home.now)
+    key = home.open().registry.by_name("DS-2")
+    assert key.published_at == home.now
+    assert home.open().registry.events()[-1].kind == "publish"
+    early = reason_of(lambda: home.days(13.9).rotation(ALONE).activate(Purpose.DOCUMENT_SIGNER))
+    assert early is AuthorityReason.NOT_PUBLISHED_AHEAD
+    home.days(0.1)
+    (done,) = home.rotation(ALONE).rotate(Purpose.DOCUMENT_SIGNER)
+    assert (done.event, done.key.name) == (KeyEvent.ACTIVATE, "DS-2")
+
+
+def test_an_unpublished_key_goes_into_use_only_with_a_reason(home: Home) -> None:
+    publication.set_up(str(home.path), home.open().custody, now=NOW)
+    home.days(70).rotation().rotate(Purpose.ENTITLEMENT_SIGNER)
+    home.days(14).rotation(ALONE).activate(Purpose.ENTITLEMENT_SIGNER, override="the old one is gone")
+    assert home.open().registry.events()[-1].detail == {"override": "the old one is gone"}
+
+
+def test_what_no_counter_looks_for_need_not_be_published(home: Home) -> None:
+    publication.set_up(str(home.path), home.open().custody, now=NOW)
+    home.days(360).rotation().rotate(Purpose.AUDIT_SIGNER)
+    assert home.open().registry.active(Purpose.AUDIT_SIGNER).name == "AS-2"
 
 
 def test_near_its_cap_a_key_gets_its_successor(tmp_path: Path) -> None:
@@ -427,7 +472,7 @@ def test_a_certificate_that_was_put_there_is_not_taken(home: Home) -> None:
 
 
 def test_versions_of_card_keys_end(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rotation, "MAX_CARD_KEY_VERSION", 0x30)
+    monkeypatch.setattr(plans, "MAX_CARD_KEY_VERSION", 0x30)
     refused = reason_of(lambda: home.rotation(TWO).stage(Purpose.CARD_MASTER_KEY))
     assert refused is AuthorityReason.NO_VERSION_LEFT
 

@@ -100,7 +100,7 @@ def check(authority: Authority) -> None:
 
 
 def signers_replaced(home: Home) -> None:
-    for purpose in (Purpose.DOCUMENT_SIGNER, Purpose.ENTITLEMENT_SIGNER, Purpose.STATUS_SIGNER, Purpose.AUDIT_SIGNER):
+    for purpose in RULES.keys() - {Purpose.CSCA, Purpose.CARD_MASTER_KEY}:
         home.rotation().replace(f"{RULES[purpose].label}-1", override="test")
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from keys.algorithms import Purpose
 from keys.errors import DecodeError
-from keys.foresight.simulator import CardsOfKey, Channel, CounterSync, coverage, population, read_counters, simulate
+from keys.foresight.simulator import CardsOfKey, Channel, CounterSync, population, read_counters, simulate
 from keys.foresight.simulator_picture import draw
 from keys.rotation.issued_cards import IssuedCard, Signature
 
@@ -68,12 +68,6 @@ def test_without_counters_nothing_is_in_the_way() -> None:
 def test_the_threshold_itself_suffices(threshold: float, safe: bool) -> None:
     result = forecast(counter("a", HOUR), counter("b", 4 * DAY, Channel.STICK), threshold=threshold)
     assert result.is_safe is safe
-
-
-def test_nobody_knows_what_was_not_published() -> None:
-    share = coverage([counter("a", timedelta(0))], NOW)
-    assert share(None) == 0.0
-    assert share(PUBLISHED) == 1.0
 
 
 @given(

@@ -28,7 +28,7 @@ def test_on_the_first_day_nothing_presses(tmp_path: Path) -> None:
     home = Home(tmp_path)
     found = todo(home)
     assert overdue(home) == set()
-    names = {"CSCA-2", "DS-2", "ES-2", "SS-2", "AS-2", "CMK-2"}
+    names = {"CSCA-2", "DS-2", "ES-2", "SS-2", "AS-2", "ML-2", "CMK-2"}
     assert {name for kind, name in found if kind is TaskKind.STAGE} == names
     assert found[TaskKind.STAGE, "DS-2"].due == NOW + 69 * DAY
     assert found[TaskKind.STAGE, "DS-2"].overdue == NOW + 76 * DAY  # later, no counter could learn of it in time
