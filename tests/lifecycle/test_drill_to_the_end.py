@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from keys.authority.authority import Authority
 from keys.authority.backup import backup, restore
 from keys.custody.software import ScryptCost
 from keys.publication import home as publication
+from keys.publication import releasing
 from keys.publication.errors import PublicationError, PublicationReason
 from keys.registry.lifecycle import KeyState
 from keys.registry.registry import Actor
@@ -70,13 +72,7 @@ class Office:
 
     def publish(self, home: Path | None = None) -> None:
         authority = self.authority(home)
-        publication.publish_home(
-            authority.home,
-            str(self.folder / "www"),
-            authority.custody,
-            trust_directory=authority.trust_dir,
-            now=self.world.now,
-        )
+        releasing.release(authority, str(self.folder / "www"), now=self.world.now)
 
     def sync(self) -> None:
         sync(str(self.folder / "www" / "current"), str(self.store), now=self.world.now, anchor=self.anchor)
@@ -311,24 +307,25 @@ def test_a_backup_restored_blindly_is_refused_by_publisher_and_counter(office: O
     office.authority(old).refresh()
     # Into the same directory: the publisher compares with what stands there.
     with pytest.raises(PublicationError) as published:
-        office.publish(old)
+        blindly(office.authority(old), office.folder / "www", world.now)
     assert published.value.reason is PublicationReason.LINT
     # Into a new one, until its versions are higher than the counter's: the counter compares with what it has.
     authority = office.authority(old)
     for _ in range(2):
         world.later(hours=1)
         authority.refresh()
-        publication.publish_home(
-            authority.home,
-            str(tmp_path / "elsewhere"),
-            authority.custody,
-            trust_directory=authority.trust_dir,
-            now=world.now,
-        )
+        blindly(authority, tmp_path / "elsewhere", world.now)
     with pytest.raises(SyncRefused) as synced:
         sync(str(tmp_path / "elsewhere" / "current"), str(office.store), now=world.now, anchor=office.anchor)
     assert synced.value.reason is SyncReason.REVOCATION_TAKEN_BACK
     assert Reason.STATUS_REVOKED in office.at_the_counter(card)
+
+
+def blindly(authority: Authority, directory: Path, now: datetime) -> None:
+    """Publish without taking up what is published already: a program of somebody's own, or a thief's."""
+    publication.publish_home(
+        authority.home, str(directory), authority.custody, trust_directory=authority.trust_dir, now=now
+    )
 
 
 def counters(path: Path, *rows: tuple[str, datetime | None, str]) -> str:
@@ -344,7 +341,10 @@ def test_activation_waits_for_the_counters_unless_somebody_says_why(
     office.issue(1)
     authority = office.authority()
     Rotation(authority, TWO_PEOPLE).stage(Purpose.ENTITLEMENT_SIGNER, active_from=world.now + 14 * DAY)
+    assert office.keys("activate", "es") == 1
+    office.publish()
     world.later(days=15)
+    office.authority().refresh()
     behind = counters(
         tmp_path / "counters.json",
         ("hospital", world.now - DAY / 4, "web"),
@@ -356,7 +356,17 @@ def test_activation_waits_for_the_counters_unless_somebody_says_why(
     told = capsys.readouterr().out
     assert "1 of 2 counters" in told
     assert "1 cards" in told
+    assert f"Safe date: {world.now - 16 * DAY + 21 * DAY:%Y-%m-%d}" in told
     assert picture.read_text().startswith("<svg")
+    # Without being asked, by what lies in the home: the same answer, and no activation.
+    shutil.copy(behind, office.home / "counters.json")
+    shutil.copy(office.export(), office.home / "cards.jsonl")
+    capsys.readouterr()
+    for command in (["activate", "es"], ["rotate", "es"]):
+        assert office.keys(*command) == 1
+        refused = capsys.readouterr()
+        assert f"{world.now - 16 * DAY + 21 * DAY:%Y-%m-%d}" in refused.out + refused.err
+        assert "1 cards" in refused.out
     activate = ["activate", "es", "--counters", behind]
     assert office.keys(*activate) == 1
     assert office.authority().registry.by_name("ES-2").state is KeyState.STAGED
@@ -367,6 +377,7 @@ def test_activation_waits_for_the_counters_unless_somebody_says_why(
 def test_an_override_stands_in_the_registry(office: Office, tmp_path: Path) -> None:
     world = office.world
     Rotation(office.authority(), TWO_PEOPLE).stage(Purpose.ENTITLEMENT_SIGNER, active_from=world.now + 14 * DAY)
+    office.publish()
     world.later(days=15)
     nobody = counters(tmp_path / "counters.json", ("school", None, "stick"))
     assert office.keys("activate", "es", "--counters", nobody) == 1
@@ -374,7 +385,7 @@ def test_an_override_stands_in_the_registry(office: Office, tmp_path: Path) -> N
     (event,) = [
         event for event in office.authority().registry.events() if (event.key, event.kind) == ("ES-2", "activate")
     ]
-    assert event.detail == {"coverage": 0.0, "override": "the school is closed"}
+    assert event.detail == {"coverage": 0.0, "counters": 1, "unaware": 1, "override": "the school is closed"}
     assert office.keys("simulate", "ES-2", "--counters", nobody) == 3
 
 

@@ -17,8 +17,9 @@ import pytest
 from keys.authority.authority import Authority
 from keys.custody.software import ScryptCost
 from keys.publication import home as publication
-from keys.publication import second_path
+from keys.publication import releasing, second_path
 from keys.publication.command import set_up
+from keys.registry.records import Actor
 from keys.rotation.rotation import Rotation
 from keys.status_list import Status
 from tests.simulator.issuing import NOW, PASSPHRASE, authority_home
@@ -35,14 +36,7 @@ def opened(home: Path, *, later: bool = True) -> Authority:
 
 def publish(home: Path, www: Path, *, later: bool = True) -> None:
     authority = opened(home, later=later)
-    publication.publish_home(
-        authority.home,
-        str(www),
-        authority.custody,
-        trust_directory=authority.trust_dir,
-        now=authority.clock(),
-        revoke=lambda uri, statuses: authority.publish_statuses(statuses, uri=uri),
-    )
+    releasing.release(authority, str(www), now=authority.clock())
 
 
 def lives(home: Path, www: Path, fatal: int) -> bool:
@@ -71,7 +65,7 @@ def test_killed_at_any_write_of_publish(tmp_path: Path, monkeypatch: pytest.Monk
     origin.mkdir()
     home = authority_home(origin)
     authority = opened(home, later=False)
-    set_up(Namespace(timestamp_days=7), "en", authority, now=NOW)
+    set_up(Namespace(timestamp_days=7), "en", authority, now=NOW, actor=Actor())
     publish(home, origin / "www", later=False)
     anchor = publication.roots(str(home))[0]
     # What the killed run is to release: a card revoked, a signer replaced, a new CRL and a new master list.
