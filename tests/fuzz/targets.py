@@ -6,8 +6,8 @@ input that takes too long or too much memory (`engine`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 
 from card_profiles import printed_code
@@ -42,23 +42,8 @@ from verifier.reason import Reason
 from verifier.verdict import Verdict
 
 from .hostile_card import MAX_COMMANDS, check, good_permit, scripts
-
-Seeds = Callable[[], tuple[bytes, ...]]
-NO_ERROR: tuple[type[Exception], ...] = ()
-DECODE: tuple[type[Exception], ...] = (DecodeError,)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """`run` is fed; `errors` are what it may raise; `seeds` are good inputs, made when first asked for."""
-
-    run: Callable[[bytes], object]
-    seeds: Seeds
-    errors: tuple[type[Exception], ...] = DECODE
-    weight: int = 10
-    """Share of the inputs of a run over all targets: a whole card is slow."""
-    most: int = 4096
-    """Bytes of an input."""
+from .own_files import OWN_FILES
+from .target import NO_ERROR, Seeds, Target
 
 
 @cache
@@ -420,4 +405,5 @@ TARGETS: dict[str, Target] = {
     "verdict on evidence": Target(run=verdict_on_evidence, seeds=file("small evidence"), weight=2),
     "verdict on files": Target(run=verdict_on_files, seeds=_files_seeds, errors=NO_ERROR, weight=2),
     "card": Target(run=card, seeds=scripts, errors=NO_ERROR, weight=1, most=512),
+    **OWN_FILES,
 }
