@@ -61,9 +61,9 @@ def stack(title: str, parts: Sequence[Bar]) -> Markup:
             continue
         width = max(WIDTH * part.value / whole - 2, 3.0)
         pieces.append(
-            Markup('<rect class="c{}" x="{:.1f}" y="2" width="{:.1f}" height="34" rx="4"><title>{}: {}</title></rect>').format(
-                part.colour % _COLOURS, x, width, part.label, f"{part.value:,}"
-            )
+            Markup(
+                '<rect class="c{}" x="{:.1f}" y="2" width="{:.1f}" height="34" rx="4"><title>{}: {}</title></rect>'
+            ).format(part.colour % _COLOURS, x, width, part.label, f"{part.value:,}")
         )
         x += width + 2
     told = "; ".join(f"{part.label}: {part.value:,}" for part in parts)

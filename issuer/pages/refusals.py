@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from ..domain.reasons import Reason
 from ..errors import Fault as Mistaken
 from ..refusal_texts import FAULTS
+from ..rules.phrases import FAULTS as RULE_FAULTS
+from ..rules.phrases import FLAWS
 from ..service.problem_texts import Code
 from ..service.problems import Fault, Problem, spoken
 from ..texts import Language, say
@@ -61,6 +63,7 @@ class Told:
     detail: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    faults: tuple[tuple[str, str], ...] = ()  # where, and what: of a document with many
 
 
 class _Blanks(dict[str, object]):
@@ -84,6 +87,7 @@ def told(problem: Problem, lang: Language) -> Told:
         detail=problem.detail or "",
         fields=_fields(problem, lang),
         facts=words.facts,
+        faults=tuple((fault.at.removeprefix("body."), _fault(fault.what, lang)) for fault in problem.errors),
     )
 
 
@@ -108,6 +112,16 @@ def _fields(problem: Problem, lang: Language) -> dict[str, str]:
     if problem.code is Code.WEAK_PASSWORD:
         found["password"] = _page("wrong.value", lang, {})
     return found
+
+
+def _fault(what: str, lang: Language) -> str:
+    for kind, text in RULE_FAULTS.items():
+        if kind.value == what:
+            return say(text, lang, _Blanks())
+    for flaw, text in FLAWS.items():
+        if flaw.value == what:
+            return say(text, lang, _Blanks())
+    return _page(_KINDS.get(what.partition(" ")[0], "wrong.value"), lang, {})
 
 
 def name_of(at: str) -> str:

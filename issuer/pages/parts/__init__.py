@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from . import applications, cards, permit_acts, queues, registration, sign, today
+from . import (
+    applications,
+    audit,
+    cards,
+    holders,
+    keys,
+    people,
+    permit_acts,
+    permits,
+    queues,
+    registration,
+    rules,
+    sign,
+    stock,
+    today,
+)
 
-PARTS = (sign.site, today.site, registration.site, applications.site, queues.site, cards.site, permit_acts.site)
+PARTS = (
+    sign.site,
+    today.site,
+    registration.site,
+    applications.site,
+    queues.site,
+    cards.site,
+    holders.site,
+    permits.site,
+    permit_acts.site,
+    stock.site,
+    rules.site,
+    audit.site,
+    people.site,
+    keys.site,
+)

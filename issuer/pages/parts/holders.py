@@ -1,4 +1,4 @@
-"""Finding people, and all about one: who they are, their applications, permits, cards, and what was done when by whom."""
+"""Finding people, and all about one: the person, applications, permits, cards, and what was done when by whom."""
 
 from __future__ import annotations
 
@@ -142,9 +142,7 @@ def move(view: View, holder: int) -> str:
     return then(view, f"{PREFIX}/search")
 
 
-def _history(
-    transaction: Any, holder: int, applications: Any, numbers: list[str], cards: Any
-) -> list[dict[str, Any]]:
+def _history(transaction: Any, holder: int, applications: Any, numbers: list[str], cards: Any) -> list[dict[str, Any]]:
     """What the audit chain has of this person, the newest first."""
     subjects = [f"holder:{holder}", *(f"application:{a.id}" for a in applications)]
     subjects += [*(f"permit:{number}" for number in numbers), *(f"card:{card.serial}" for card in cards)]

@@ -43,9 +43,7 @@ class Action:
 
 ACTIONS = (
     Action(event=PermitEvent.ENDORSE, act=Act.ENDORSE, path="endorse", icon="again"),
-    Action(
-        event=PermitEvent.CHANGE_ENTITLEMENTS, act=Act.CHANGE_ENTITLEMENTS, path="entitlements", icon="scale"
-    ),
+    Action(event=PermitEvent.CHANGE_ENTITLEMENTS, act=Act.CHANGE_ENTITLEMENTS, path="entitlements", icon="scale"),
     Action(event=PermitEvent.REPORT_LOST, act=Act.REPORT_LOST, path="loss", icon="warning"),
     Action(event=PermitEvent.REPLACE, act=Act.REPLACE, path="replace", icon="card"),
     Action(event=PermitEvent.RESTORE, act=Act.RESTORE, path="restore", icon="done"),

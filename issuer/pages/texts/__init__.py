@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ...texts import Language
-from . import applications, base, cards, permit_acts, registration, today
+from . import applications, base, cards, holders, oversight, permit_acts, registration, stock, today
 
 Text = tuple[str, str]
 TABLES: tuple[Mapping[str, Text], ...] = (
@@ -15,7 +15,10 @@ TABLES: tuple[Mapping[str, Text], ...] = (
     registration.TEXTS,
     applications.TEXTS,
     cards.TEXTS,
+    holders.TEXTS,
     permit_acts.TEXTS,
+    stock.TEXTS,
+    oversight.TEXTS,
 )
 """The tables; a key stands in one of them."""
 

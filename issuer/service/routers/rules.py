@@ -23,7 +23,7 @@ from ...store.models.people import Holder
 from ...store.models.permits import RuleSet
 from ...store.unit import Receipt, Unit
 from .. import entitlements
-from ..access import PEOPLE, Caller, Endpoints, Scope, by_act, by_role
+from ..access import PEOPLE, Call, Caller, Endpoints, Scope, by_act, by_role
 from ..problem_texts import Code
 from ..problems import Fault, Problem
 from ..runs import Job
@@ -83,7 +83,7 @@ async def upload(call: Caller, request: Request) -> Any:
     from starlette.concurrency import run_in_threadpool
 
     raw = await request.body()
-    return await run_in_threadpool(_upload, call, raw)
+    return await run_in_threadpool(hand_in, call, raw)
 
 
 @api.get("/rule-sets/{version}/check", _READ, "Check a rule set", Code.NO_RULE_SET, response_model=LintOut)
@@ -166,7 +166,8 @@ def activate(version: VersionPath, call: Caller) -> Any:
     )
 
 
-def _upload(call: Caller, raw: bytes) -> Receipt:
+def hand_in(call: Call, raw: bytes) -> Receipt:
+    """Keep a rule set as a draft. Raises Problem(RULES_MISTAKES, MALFORMED)."""
     try:
         found = rule_sets.parse(raw)
         text = raw.decode()
