@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import uvicorn
 from playwright.sync_api import Page
 
@@ -19,8 +20,8 @@ from card_profiles.entitlements.catalogue import Sector
 from card_profiles.softcard import vpcd
 from keys.algorithms import Purpose
 from keys.status_list import Status
-from tests.factory import DAY, STATUS_URI, IssuedPermit, Person, Signer, authority, issue, write_files
-from tests.simulator.private_pcscd import READERS, PrivatePcscd, await_true
+from tests.factory import CAN, DAY, STATUS_URI, IssuedPermit, Person, Signer, authority, issue, write_files
+from tests.simulator.private_pcscd import PrivatePcscd, await_true
 from verifier.kiosk import app, token
 from verifier.kiosk.app import Save
 from verifier.kiosk.command import configuration
@@ -120,9 +121,53 @@ class CounterWorld:
         self.cards.append(Card(self.daemon, of.card() if isinstance(of, IssuedPermit) else of, slot))
         return self.cards[-1]
 
+    def new_counters(self) -> None:
+        """Plain trust directories are read at start only; a store that synchronisation fills is looked at each time."""
+        for reader in self.kiosk.readers():
+            self.kiosk._lanes[reader]._counter = None
+        self.kiosk.codes._counter = None
+        (self.directory / "state" / "watermark").unlink(missing_ok=True)
+
     def trust(self, files: Mapping[str, bytes]) -> None:
         """Other own data from now on."""
         write_files(self.directory / "trust", files)
+
+
+@pytest.fixture
+def pcscd(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrivatePcscd]:
+    """A running pcscd that only this test sees."""
+    daemon = PrivatePcscd()
+    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(daemon.socket_path))
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.close()
+
+
+@pytest.fixture
+def world(pcscd: PrivatePcscd, tmp_path: Path) -> Iterator[CounterWorld]:
+    """A health counter over it."""
+    with counter_world(pcscd, tmp_path) as made:
+        yield made
+
+
+def phase(page: Page, name: str) -> None:
+    """Until the page is in this phase."""
+    page.wait_for_selector(f"main[data-phase={name}]")
+
+
+def type_can(page: Page, can: str = CAN) -> None:
+    """As soon as it is asked for."""
+    phase(page, "ask")
+    page.keyboard.type(can)
+
+
+def outcomes(page: Page) -> dict[str, str]:
+    """What each facet says."""
+    phase(page, "verdict")
+    facets = page.locator(".facet").evaluate_all("all => all.map(one => [one.id.slice(6), one.dataset.outcome])")
+    return dict(facets)
 
 
 @contextmanager
@@ -164,6 +209,3 @@ def counter_world(
             server.should_exit = True
             thread.join(20)
             assert not thread.is_alive()
-
-
-__all__ = ["BEGIN", "NOW", "READERS", "Card", "CounterWorld", "counter_world", "permit", "trust_files"]

@@ -1,4 +1,4 @@
-"""The desk for browser tests: an office over a fresh database, served on loopback, with its people and their passwords."""
+"""The desk for browser tests: an office over a fresh database, served on loopback, with its people."""
 
 from __future__ import annotations
 

@@ -25,6 +25,9 @@ from card_profiles.protocols.pace import Password
 from .. import password, printed, scan
 from ..read_failed import ReadFailed
 from ..reason import Reason
+from ..support import SupportRefused
+from ..support_texts import REASONS as SUPPORT_REASONS
+from ..texts import REASONS
 from . import answers, codes, texts
 from .board import Board, Tree
 from .guard import refusal
@@ -43,7 +46,7 @@ _FILES = {
 }
 
 Save = Callable[[Shown], str]
-"""Saves the evidence of a check for the authority; where. Raises OSError, ValueError."""
+"""Saves the evidence of a check for the authority; where. Raises SupportRefused, ReadFailed, OSError."""
 
 
 def create(kiosk: Kiosk, *, save: Save | None = None) -> Starlette:
@@ -163,8 +166,12 @@ class _Page:
             raise HTTPException(404, "evidence")
         try:
             return JSONResponse({"saved": await run_in_threadpool(self._save, shown)})
-        except (OSError, ValueError, ReadFailed) as error:
-            return JSONResponse({"failed": str(error)}, status_code=500)
+        except SupportRefused as refused:
+            return JSONResponse({"failed": SUPPORT_REASONS[refused.reason]}, status_code=422)
+        except ReadFailed as failed:
+            return JSONResponse({"failed": REASONS[failed.reason]}, status_code=500)
+        except OSError as error:
+            return JSONResponse({"failed": [error.strerror, error.strerror]}, status_code=500)
 
     async def _place(self, request: Request, **members: type) -> tuple[str, int, Mapping[str, Any]]:
         tree = await _json(request, lane=str, visit=int, **members)

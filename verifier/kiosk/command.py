@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from ..cli import Commands, Parents
     from ..report import Style
-    from .kiosk import Kiosk
 
 LINK_FILE = "kiosk-link"
+USAGE = "usage"
 _TEXTS = {
     "link": ("用浏览器打开(本机): ", "Open in a browser on this machine: "),
     "token": ("程序接口令牌: ", "Token for programs: "),
@@ -127,17 +127,25 @@ def _application(
     port: int,
     now: Callable[[], datetime],
 ) -> ASGIApp:
+    from ..cli import VERSION
+    from ..usage_log import UsageLog
     from . import app
     from .guard import Guard
     from .kiosk import Kiosk
+    from .support_file import SupportFiles
 
-    kiosk: Kiosk = Kiosk(
+    trust = store.trust_directory(arguments.trust, dict(os.environ))
+    log = UsageLog(os.path.join(state, USAGE))
+    kiosk = Kiosk(
         chosen,
-        trust_directory=store.trust_directory(arguments.trust, dict(os.environ)),
+        trust_directory=trust,
         state_directory=state,
         now=now,
+        after_check=log.note,
+        after_failure=lambda reason, how: log.note_failure(chosen.sector, reason, at=now(), assurance=how),
     )
-    return Guard(app.create(kiosk), token=secret, port=port)
+    save = SupportFiles(state=state, trust_directory=trust, software=VERSION, now=now)
+    return Guard(app.create(kiosk, save=save), token=secret, port=port)
 
 
 def _given(arguments: argparse.Namespace, style: Style) -> dict[str, object]:

@@ -296,7 +296,7 @@ class Lane:
             Phase.VERDICT,
             check=shown.check,
             portrait=state,
-            evidence=shown.evidence is not None,
+            evidence=shown.evidence is not None and not shown.verdict.accepted,
             others=answers.not_on_the_card(shown.verdict, counter.catalogue),
             answer=answers.verdict(shown.verdict, effort, reader=self.reader),
         )

@@ -80,7 +80,7 @@ const acts = {
   async save() {
     const word = places.get(active);
     const answer = await post("/page/save", { check: word.check });
-    local.saved = await answer.json().catch(() => ({ failed: String(answer.status) }));
+    local.saved = await answer.json().catch(() => ({ failed: [String(answer.status), String(answer.status)] }));
     render();
   },
   compared(how) {

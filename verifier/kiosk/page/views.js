@@ -6,6 +6,9 @@ const FACETS = ["genuine", "current", "entitled", "data_age"];
 // What the services say themselves is not said twice.
 const TOLD_BY_SERVICES = ["service-expired", "service-not-in-catalogue", "service-of-other-sector"];
 
+// The card grants the service; it is our own data that keeps it back.
+const DATA_TOO_OLD = ["trust-too-old-for-services", "status-list-too-old-for-services"];
+
 export function idle(words, service, acts) {
   if (service.reason) return notice(words, "failed", words.say("failed_title"), words.reason(service.reason));
   return h("section", { class: "stage" },
@@ -106,20 +109,26 @@ function verdictTools(words, word, printed, state, acts) {
     !printed && words.tree.save && word.evidence && !state.saved &&
       h("button", { type: "button", class: "quiet", id: "save", onclick: acts.save }, words.say("save")),
     state.saved && h("p", { class: "saved", role: "status" },
-      state.saved.saved ? words.say("saved") + state.saved.saved : words.say("save_failed") + state.saved.failed),
+      state.saved.saved ? words.say("saved") + state.saved.saved : words.say("save_failed") + words.pair(state.saved.failed)),
     h("button", { type: "button", class: "quiet", id: "clear", onclick: acts.clear }, words.say("clear")));
 }
 
 function facet(words, name, answer) {
   const one = answer.facets[name];
-  const reasons = one.reasons.filter((reason) => !TOLD_BY_SERVICES.includes(reason));
+  const told = one.reasons.filter((reason) => !TOLD_BY_SERVICES.includes(reason));
+  const reasons = told.length > 1 ? told.filter((reason) => reason !== "not-checked") : told;
+  const forged = answer.facets.genuine.outcome === "failed"; // then nothing else on the card is looked at
   const granted = answer.services.filter((service) => service.entitled).length;
   const number = name === "entitled" && one.outcome === "passed" && answer.accepted;
-  return h("section", { class: `facet ${one.outcome}`, id: `facet-${name}`, "data-outcome": one.outcome },
+  const held = name === "entitled" && one.outcome === "passed" && !answer.accepted; // on the card, and not to be given
+  const shape = held ? "not-checked" : one.outcome;
+  return h("section", { class: `facet ${shape}`, id: `facet-${name}`, "data-outcome": one.outcome },
     h("h2", {}, words.say(name)),
-    h("p", { class: "answer" }, icon(one.outcome), h("strong", {}, words.say(one.outcome))),
+    h("p", { class: "answer" }, icon(shape), h("strong", {}, words.say(held ? "service_held" : one.outcome))),
+    held ? h("p", { class: "why" }, words.say("held_because")) : null,
     number ? h("p", { class: "why" }, words.say("said_entitled").replace("{n}", granted)) : null,
-    reasons.map((reason) => h("p", { class: "why", "data-reason": reason }, words.reason(reason))),
+    reasons.map((reason) => h("p", { class: "why", "data-reason": reason },
+      reason === "not-checked" && forged && name !== "genuine" ? words.say("because_not_genuine") : words.reason(reason))),
     name === "data_age" ? h("p", { class: "why ages" },
       `${words.say("trust")} ${words.age(answer.data.trust_signed, answer.at)} · `,
       `${words.say("status")} ${words.age(answer.data.status_signed, answer.at)}`) : null);
@@ -174,7 +183,8 @@ function services(words, word, answer) {
   return h("section", { class: "services" },
     h("h2", {}, held && answer.services.length ? words.say("services_held") : words.say("services")),
     h("ul", {}, answer.services.map((service) => {
-      const outcome = !service.entitled ? "failed" : held ? "not-checked" : "passed";
+      const undecided = service.entitled ? held : DATA_TOO_OLD.includes(service.reason);
+      const outcome = undecided ? "not-checked" : service.entitled ? "passed" : "failed";
       const key = { failed: "service_no", "not-checked": "service_held", passed: "service_yes" }[outcome];
       return h("li", { class: outcome, "data-code": service.code }, icon(outcome),
         h("div", {}, h("strong", {}, words.name(service) || service.code),
@@ -191,9 +201,9 @@ export function summary(words, word) {
   const granted = answer.services.filter((service) => service.entitled).length;
   const parts = FACETS.map((name) => `${words.say(name)} ${words.say(answer.facets[name].outcome)}`);
   if (answer.accepted) parts.push(words.say("said_entitled").replace("{n}", granted));
-  parts.push(...answer.reasons.map((reason) => words.reason(reason)));
+  parts.push(...answer.reasons.filter((reason) => reason !== "not-checked").map((reason) => words.reason(reason)));
   if (answer.assurance === "printed") parts.unshift(words.say("printed"));
-  return parts.join(words.language === "zh" ? "。" : ". ");
+  return parts.map((part) => part.replace(/[.。]$/, "")).join(words.language === "zh" ? "。" : ". ");
 }
 
 // --- head and foot --------------------------------------------------------------------------------------------------

@@ -16,10 +16,13 @@ from PIL import Image
 from card_profiles.softcard.connection import InProcessConnection
 from issuer import code_image
 from keys.status_list import Status
-from tests.factory import CAN, STATUS_URI, authority, issue, jpeg, write_files
+from tests.factory import CAN, NOW, STATUS_URI, authority, issue, jpeg, write_files
 from tests.printed_codes import CODE, text
 from tests.simulator.private_pcscd import await_true
+from verifier.kiosk.support_file import SupportFiles
 from verifier.kiosk.visit import Phase, Shown
+from verifier.support import SupportReason
+from verifier.support_texts import REASONS
 
 from .desk import OTHER, READER
 from .served import SCHEMA, Answer, Served, served
@@ -239,20 +242,46 @@ def test_save_for_the_authority(tmp_path: Path) -> None:
 
     def save(shown: Shown) -> str:
         if saved:
-            raise OSError("disk full")
+            raise OSError(28, "disk full")
         saved.append(shown)
         return "/somewhere/file"
 
     with served(tmp_path, save=save) as counter:
         counter.hall.readers(READER)
+        revoked = authority().status_list({PERMIT.mso.status_index: Status.INVALID})
+        write_files(tmp_path / "trust", authority().trust_files(status={STATUS_URI: revoked}))
         counter.hall.put(PERMIT)
         counter.api("/v1/check", {"can": CAN, "portrait": True})
         word = counter.hall.until(Phase.VERDICT)
         assert word["evidence"]
         assert counter.post("/page/save", {"check": word["check"]}).tree == {"saved": "/somewhere/file"}
         assert saved[0].evidence is not None
-        assert counter.post("/page/save", {"check": word["check"]}).tree == {"failed": "disk full"}
+        assert counter.post("/page/save", {"check": word["check"]}).tree == {"failed": ["disk full", "disk full"]}
         assert counter.post("/page/save", {"check": "0" * 16}).status == 404
+
+
+def test_evidence_that_cannot_be_sealed(tmp_path: Path) -> None:
+    """The trust data of this test has no support key: the clerk is told what to do."""
+    now = lambda: NOW  # noqa: E731
+    save = SupportFiles(state=str(tmp_path / "state"), trust_directory=str(tmp_path / "trust"), software="0", now=now)
+    with served(tmp_path, save=save) as counter:
+        counter.hall.readers(READER)
+        counter.hall.put(issue(status_index=9))
+        revoked = authority().status_list({9: Status.INVALID})
+        write_files(tmp_path / "trust", authority().trust_files(status={STATUS_URI: revoked}))
+        counter.api("/v1/check", {"can": CAN, "portrait": True})
+        check = counter.hall.until(Phase.VERDICT)["check"]
+        answer = counter.post("/page/save", {"check": check})
+        assert (answer.status, answer.tree["failed"]) == (422, list(REASONS[SupportReason.KEY_MISSING]))
+        assert not (tmp_path / "state" / "support").exists()
+
+
+def test_an_accepted_card_leaves_no_evidence(tmp_path: Path) -> None:
+    with served(tmp_path, save=lambda _: "never") as counter:
+        counter.hall.readers(READER)
+        counter.hall.put(PERMIT)
+        counter.api("/v1/check", {"can": CAN, "portrait": True})
+        assert counter.hall.until(Phase.VERDICT)["evidence"] is False
 
 
 def test_there_is_nothing_to_save_without_support(counter: Served) -> None:
