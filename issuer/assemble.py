@@ -153,7 +153,7 @@ def identity(
     Raises Refused(CONTENT_TOO_LARGE) for a file that the profile has no room for.
     """
     files = {
-        Content.DG1: dg1.encode(_zone(application, office)),
+        Content.DG1: dg1.encode(zone(application, office)),
         Content.DG2: dg2.encode(
             Portrait(image=image, image_type=ImageType.FULL_FRONTAL, gender=_GENDERS[application.sex])
         ),
@@ -177,9 +177,10 @@ def identity(
     return UnsignedIdentity(files=files, security_object=sod.encode(security_object))
 
 
-def _zone(application: PermitApplication, office: Office) -> Mrz:
-    """The document number is the card's own; the permit's number stands in the optional data where it fits (11
-    characters, 9303-5 §4.2.2.2), so that both sides of the chip name it."""
+def zone(application: PermitApplication, office: Office) -> Mrz:
+    """The machine readable zone, of DG1 and of the back of the card. The document number is the card's own; the permit's
+    number stands in the optional data where it fits (11 characters, 9303-5 §4.2.2.2), so that both sides of the chip
+    name it."""
     number = application.permit_number
     return Mrz(
         optional_data_2=number if len(number) <= MRZ_OPTIONAL_2 else "",

@@ -43,6 +43,9 @@ class Refusal(StrEnum):
     AFTER_EXPIRY = "after-expiry"
     OUTPUT_UNWRITABLE = "output-unwritable"
     CONTENT_TOO_LARGE = "content-too-large"
+    FONT_MISSING = "font-missing"
+    NO_GLYPHS = "no-glyphs"
+    TEXT_TOO_LONG = "text-too-long"
     READ_CODE_MISSING = "read-code-missing"
     OTHER_PERMIT = "other-permit"
 

@@ -44,6 +44,18 @@ REFUSALS: dict[Refusal, Text] = {
         "这是动画而不是照片：请提供单张照片。",
         "This is an animation: provide a single picture.",
     ),
+    Refusal.FONT_MISSING: (
+        "缺少打印字体 {path}：请安装 Debian 软件包 {package}。",
+        "The font {path} is missing: install the Debian package {package}.",
+    ),
+    Refusal.NO_GLYPHS: (
+        "{field} 中有打印字体没有或不能正确排印的字符（{characters}）：请按规定改用可打印的写法。",
+        "{field} has characters that the printer's fonts lack or cannot set right ({characters}): use a printable form.",
+    ),
+    Refusal.TEXT_TOO_LONG: (
+        "{field} 太长（{count} 个字符），卡面或单据上放不下：请按规定缩写。",
+        "{field} is too long to be printed ({count} characters): shorten it by the rules.",
+    ),
     Refusal.BAD_ADDRESS: (
         "地址不能写入卡片（{why}）：请更正 --address。",
         "This address cannot go onto the card ({why}): correct --address.",

@@ -112,7 +112,7 @@ def production_order(transaction: Transaction, actor: Actor, application_id: int
         permit_number=permit.number,
         serial=card.serial,
         start=permit.valid_from,
-        document=_document(transaction, waiting, permit, holder),
+        document=document(transaction, waiting, permit, holder),
         photo=photo.content,
     )
 
@@ -176,7 +176,8 @@ def _card_of(transaction: Transaction, waiting: Application) -> Card | None:
     return card if card is not None and card.application_id == waiting.id else None
 
 
-def _document(transaction: Transaction, waiting: Application, permit: Permit, holder: Holder) -> bytes:
+def document(transaction: Transaction, waiting: Application, permit: Permit, holder: Holder) -> bytes:
+    """The application as `issuer.application.parse` reads it."""
     granted = transaction.execute(
         select(EntitlementGrant.service, EntitlementGrant.valid_until).where(
             EntitlementGrant.permit_id == permit.id,
@@ -184,7 +185,7 @@ def _document(transaction: Transaction, waiting: Application, permit: Permit, ho
             EntitlementGrant.valid_until >= permit.valid_from,
         )
     )
-    document = {
+    fields = {
         "permit_number": permit.number,
         "document_number": waiting.document_number,
         "names": {
@@ -205,7 +206,7 @@ def _document(transaction: Transaction, waiting: Application, permit: Permit, ho
         "expiry_date": permit.expires_on.isoformat(),
         "entitlements": {row.service: row.valid_until.isoformat() for row in granted},
     }
-    return json.dumps({name: value for name, value in document.items() if value is not None}).encode()
+    return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
 
 def _receipt(unit: Unit, act: Act, waiting: Application, card: Card) -> Receipt:
