@@ -23,6 +23,7 @@ from card_profiles.iso7816.connection import Connection, Limits
 from card_profiles.protocols.pace import Password
 from card_profiles.protocols.scp03 import max_plain
 from keys import files
+from keys.closed_pipe import listened
 from keys.errors import DecodeError
 from keys.rotation import issued_cards
 
@@ -63,6 +64,10 @@ _NOWHERE = {
 
 def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] | None = None) -> int:
     """Run one command and return its exit code. `now` replaces the system's clock."""
+    return listened(lambda: _main(arguments, now))
+
+
+def _main(arguments: Sequence[str] | None, now: Callable[[], datetime] | None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given and given[0] in SERVICE_COMMANDS:
         from .service import cli as service  # the desk's commands start without database and framework

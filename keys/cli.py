@@ -15,6 +15,7 @@ from datetime import datetime
 
 from .authority.authority import system_clock
 from .authority.backup import BackupError
+from .closed_pipe import listened
 from .commands import ceremonial, foresight, life, publication, safekeeping, setup, status, support
 from .commands.common import Refused, Terminal
 from .commands.messages import LANGUAGES, Text, language_of, message
@@ -26,6 +27,10 @@ from .rotation.ceremony import CeremonyError
 
 def main(arguments: Sequence[str] | None = None, *, clock: Callable[[], datetime] = system_clock) -> int:
     """Run one command; returns the exit code."""
+    return listened(lambda: _main(arguments, clock))
+
+
+def _main(arguments: Sequence[str] | None, clock: Callable[[], datetime]) -> int:
     options = _parser(clock).parse_args(arguments)
     language = options.lang or language_of(os.environ)
     terminal = Terminal(options=options, language=language, clock=clock)
@@ -43,6 +48,8 @@ def main(arguments: Sequence[str] | None = None, *, clock: Callable[[], datetime
     except sqlite3.DatabaseError:
         path = os.path.join(options.home, FILE_NAME)
         return _fail(message(AuthorityReason.DAMAGED, language, detail=path))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         where = os.fspath(error.filename) if error.filename is not None else options.home
         return _fail(message(Text.UNREADABLE, language, path=where, detail=error.strerror or error))

@@ -46,6 +46,18 @@ LATER = {
 
 def main(argv: Sequence[str] | None = None, *, now: Callable[[], datetime] | None = None) -> int:
     """Run a command and return its exit code. `now` gives the time in UTC; the machine's clock by default."""
+    try:
+        try:
+            return _main(argv, now)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        from keys.closed_pipe import nobody_reads
+
+        return nobody_reads()
+
+
+def _main(argv: Sequence[str] | None, now: Callable[[], datetime] | None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     arguments = parser(given).parse_args(given)
     from .read_failed import ReadFailed

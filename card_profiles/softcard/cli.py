@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from keys.closed_pipe import listened
 from keys.errors import DecodeError
 
 from ..errors import CardError
@@ -22,9 +23,15 @@ SERIAL_SIZE = 10
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 refused, 2 wrong usage."""
+    return listened(lambda: _main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except BrokenPipeError:
+        raise
     except (CardError, DecodeError, OSError, ValueError) as error:
         print(f"permit-softcard: {error}", file=sys.stderr)
         return 1

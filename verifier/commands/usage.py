@@ -60,6 +60,8 @@ def run(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]
     """The exit code."""
     try:
         return _COMMANDS[arguments.kind](arguments, style, now)
+    except BrokenPipeError:
+        raise
     except (DecodeError, OSError) as error:
         print(style.say(LABELS["unreadable"]) + str(error), file=sys.stderr)
         return _UNREADABLE
