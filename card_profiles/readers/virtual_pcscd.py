@@ -1,0 +1,186 @@
+"""A pcscd of one's own with virtual readers, away from the one of the machine: for demonstrations and tests.
+
+pcscd takes its socket over from whoever starts it (the systemd protocol, LISTEN_FDS), so it needs no fixed path, and
+PCSCLITE_CSOCK_NAME leads clients to it. It gets a /run of its own where the kernel allows that, to root or in a user
+namespace. Each reader is vsmartcard's: a card connects to its port (`softcard.vpcd`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from card_profiles.errors import TransportFault
+
+from .pcsc import ReaderState, WorkerProcess, reader_states
+from .pcsc_worker import Operation
+
+DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
+INSTALL = "apt-get install -y pcscd vsmartcard-vpcd libpcsclite-dev"
+PATIENCE = 15.0  # seconds that anything may take on a busy machine
+SLOTS = 2  # of each virtual reader; the second listens on the next port
+_NOBODY = 65534
+_ATTEMPTS = 5
+
+# systemd's protocol wants the listening socket as descriptor 3 and our own pid; it comes as standard input.
+_LAUNCH = 'exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec "$1" --foreground --info --config "$2"'
+# Readers plugged into this machine are not ours, so their devices go, too.
+_OWN_WORLD = """
+mount -t tmpfs tmpfs /run && mkdir -m 755 /run/pcscd || exit 1
+[ ! -d /dev/bus/usb ] || mount -t tmpfs tmpfs /dev/bus/usb || exit 1
+exec "$@"
+"""
+
+
+class NoVirtualReaders(Exception):
+    """They cannot be had here; the text says what to do."""
+
+
+class VirtualPcscd:
+    """Start and stop as often as you like; ports and socket stay the same.
+
+    `names` are those of the readers; PC/SC calls the slots of the first ``NAME 00 00`` and ``NAME 00 01``.
+    Raises NoVirtualReaders.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        found = shutil.which("pcscd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if found is None or not DRIVER.exists():
+            raise NoVirtualReaders(f"virtual readers are not installed: {INSTALL}")
+        self._daemon = found
+        self._names = tuple(names)
+        self.directory = Path(tempfile.mkdtemp(prefix="pcscd-"))
+        self.directory.chmod(0o755)
+        self.socket_path = self.directory / "pcscd.comm"
+        self._configuration = self.directory / "reader.conf.d"
+        self._configuration.mkdir()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ports: Mapping[str, int] = {}
+        self.plug()
+
+    def plug(self, ports: Mapping[str, int] | None = None) -> None:
+        """Declares the readers for the next start; a card's first slot is at its `ports`."""
+        self.ports = MappingProxyType(dict(ports or zip(self._names, _free_ports(len(self._names)), strict=True)))
+        self._declaration.write_text(
+            "\n".join(
+                f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\nLIBPATH {DRIVER}\nCHANNELID {port}\n'
+                for name, port in self.ports.items()
+            )
+        )
+
+    def unplug(self) -> None:
+        """Declares no readers for the next start."""
+        self._declaration.unlink()
+
+    @property
+    def _declaration(self) -> Path:
+        return self._configuration / "vpcd"
+
+    @property
+    def log(self) -> str:
+        """What pcscd said so far."""
+        return (self.directory / "log").read_text(errors="replace")
+
+    def environment(self) -> dict[str, str]:
+        """What leads a client to it."""
+        return {SOCKET_VARIABLE: str(self.socket_path)}
+
+    def start(self) -> None:
+        """Until its readers are there. The caller's own environment leads to it (`environment`)."""
+        for _ in range(_ATTEMPTS):
+            self._launch()
+            expected = SLOTS * len(self.ports) if self._declaration.exists() else 0
+            if self._ready(expected):
+                return
+            self.stop()  # another process took a port meanwhile
+            self.plug()
+        raise NoVirtualReaders(f"pcscd did not come up:\n{self.log}")
+
+    def _launch(self) -> None:
+        prefix, identity = _privacy()
+        listener = socket.socket(socket.AF_UNIX)
+        with listener, (self.directory / "log").open("ab") as log:
+            listener.bind(str(self.socket_path))
+            listener.listen(64)
+            self.socket_path.chmod(0o777)
+            self._process = subprocess.Popen(  # noqa: S603 - our own words
+                [*prefix, "/bin/sh", "-c", _LAUNCH, "sh", self._daemon, str(self._configuration)],
+                stdin=listener,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                **identity,
+            )
+
+    def _ready(self, expected: int) -> bool:
+        """pcscd opens its readers before it serves its socket, so the first answer is the final one."""
+        return len(self.states()) == expected
+
+    @staticmethod
+    def states() -> tuple[ReaderState, ...]:
+        """The readers as a client sees them."""
+        with WorkerProcess() as worker:
+            return reader_states(worker.ask(Operation.LIST, limit=PATIENCE, late=TransportFault.TIMED_OUT))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ends pcscd; its socket goes first, so that nobody finds a path that leads nowhere."""
+        self.socket_path.unlink(missing_ok=True)
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+        process.send_signal(number)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+    def close(self) -> None:
+        """End it for good."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@cache
+def _privacy() -> tuple[list[str], dict[str, Any]]:
+    """Command prefix and Popen arguments that keep pcscd from the pid file and the socket of the machine's own one."""
+    root = os.geteuid() == 0
+    user = [] if root else ["--user", "--map-root-user"]
+    unshare = ["unshare", "--mount", *user, "/bin/sh", "-c", _OWN_WORLD, "sh"]
+    if shutil.which("unshare") is not None:
+        tried = subprocess.run([*unshare, "true"], capture_output=True, check=False)  # noqa: S603 - our own words
+        if tried.returncode == 0:
+            return unshare, {}
+    # A container without mount namespaces. pcscd insists on /run/pcscd; without root it cannot change what is there.
+    if root:
+        Path("/run/pcscd").mkdir(exist_ok=True)
+        return [], {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+    if not Path("/run/pcscd").is_dir():
+        raise NoVirtualReaders("pcscd needs the directory /run/pcscd: sudo mkdir /run/pcscd")
+    return [], {}
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports whose successors are free, too, on every interface, because that is where the virtual readers listen."""
+    found: list[int] = []
+    with contextlib.ExitStack() as held:
+        for _ in range(100 * count):
+            first, second = (held.enter_context(socket.socket()) for _ in range(SLOTS))
+            first.bind(("", 0))
+            port: int = first.getsockname()[1]
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("", port + 1))
+                found.append(port)
+            if len(found) == count:
+                return found
+    raise NoVirtualReaders("no free ports")
