@@ -115,6 +115,8 @@ def _ages(verdict: Verdict, style: Style) -> Iterable[str]:
 
 def _age(age: timedelta, style: Style) -> str:
     hours = max(0, round(age.total_seconds() / 3600))
+    if hours == 1:
+        return f"1 {style.say(LABELS['hour'])}"
     number, label = (hours, "hours") if hours < 48 else (hours // 24, "days")
     return f"{number} {style.say(LABELS[label])}"
 

@@ -379,6 +379,7 @@ LABELS: dict[str, Text] = {
     "trust": ("信任数据", "trust data"),
     "status": ("状态名单", "status list"),
     "missing": ("没有", "missing"),
+    "hour": ("小时前", "hour old"),
     "hours": ("小时前", "hours old"),
     "days": ("天前", "days old"),
     "steps": ("步骤(编号见 docs/VERIFICATION.md)", "Steps (numbers as in docs/VERIFICATION.md)"),
