@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from card_profiles.errors import TransportFault
 
@@ -108,7 +107,7 @@ class VirtualPcscd:
         raise NoVirtualReaders(f"pcscd did not come up:\n{self.log}")
 
     def _launch(self) -> None:
-        prefix, identity = _privacy()
+        prefix, account = _privacy()
         listener = socket.socket(socket.AF_UNIX)
         with listener, (self.directory / "log").open("ab") as log:
             listener.bind(str(self.socket_path))
@@ -119,7 +118,9 @@ class VirtualPcscd:
                 stdin=listener,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                **identity,
+                user=account,
+                group=account,
+                extra_groups=None if account is None else [],
             )
 
     def _ready(self, expected: int) -> bool:
@@ -152,22 +153,22 @@ class VirtualPcscd:
 
 
 @cache
-def _privacy() -> tuple[list[str], dict[str, Any]]:
-    """Command prefix and Popen arguments that keep pcscd from the pid file and the socket of the machine's own one."""
+def _privacy() -> tuple[list[str], int | None]:
+    """Command prefix, and the account if it must be another one, that keep pcscd from the pid file and the socket of the machine's own one."""
     root = os.geteuid() == 0
     user = [] if root else ["--user", "--map-root-user"]
     unshare = ["unshare", "--mount", *user, "/bin/sh", "-c", _OWN_WORLD, "sh"]
     if shutil.which("unshare") is not None:
         tried = subprocess.run([*unshare, "true"], capture_output=True, check=False)  # noqa: S603 - our own words
         if tried.returncode == 0:
-            return unshare, {}
+            return unshare, None
     # A container without mount namespaces. pcscd insists on /run/pcscd; without root it cannot change what is there.
     if root:
         Path("/run/pcscd").mkdir(exist_ok=True)
-        return [], {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+        return [], _NOBODY
     if not Path("/run/pcscd").is_dir():
         raise NoVirtualReaders("pcscd needs the directory /run/pcscd: sudo mkdir /run/pcscd")
-    return [], {}
+    return [], None
 
 
 def _free_ports(count: int) -> list[int]:
