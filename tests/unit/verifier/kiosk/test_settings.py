@@ -41,9 +41,10 @@ def test_the_example_of_the_documentation(tmp_path: Path) -> None:
         "", 'sector = "permit"', 'sector = "pets"', "sector = 1", "sector =",
         *('sector = "health"\n' + line for line in (
             "languages = []", 'languages = ["fr"]', 'languages = ["zh", "zh"]', 'port = "1"', "portrait = 1",
-            'readers = "A"', 'host = "0.0.0.0"', "name = 3", "check_seconds = 1", 'colour = "red"', "freshness_days = 3",
-            "[freshness_days]\nstatus_refuse = 31", "[freshness_days]\nstatus_warn = 0",
-            "[freshness_days]\nstatus_warn = true", "[freshness_days]\nother = 1", "[freshness_days]\nstatus_refuse = 1",
+            'readers = "A"', 'host = "0.0.0.0"', "name = 3", "check_seconds = 1", "freshness_days = 3",
+            'colour = "red"', "[freshness_days]\nstatus_refuse = 31", "[freshness_days]\nstatus_warn = 0",
+            "[freshness_days]\nstatus_warn = true", "[freshness_days]\nother = 1",
+            "[freshness_days]\nstatus_refuse = 1",
         )),
     ],
 )  # fmt: skip
