@@ -98,12 +98,17 @@ class RunningAgent:
 
 @contextmanager
 def linked(
-    house: House, url: str | tuple[str, ...], token: str, reader: LentReader, name: str = "window-1"
+    house: House,
+    url: str | tuple[str, ...],
+    token: str,
+    reader: LentReader,
+    name: str = "window-1",
+    condition: ReaderCondition = ReaderCondition.CARD,
 ) -> Iterator[RunningAgent]:
     """An agent whose link is up."""
     running = RunningAgent(url, token, reader)
     try:
-        await_linked(house, name)
+        await_linked(house, name, condition)
         yield running
     finally:
         running.stop()
