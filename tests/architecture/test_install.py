@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import pytest
 
+from keys.publication.targets import collect
+from tests.distribution import FIRST, lay_out
 from verifier.reason import Reason
 
 ROOT = Path(__file__).parents[2]
@@ -61,13 +68,17 @@ class Plain:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Plain:
     work = tmp_path_factory.mktemp("install")
     source = work / "source"
+    wheels = work / "wheels"
     sources = sources_in("pyproject.toml", "constraints.txt", "README.md", *PACKAGES)
     for name in sources:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
     run(sys.executable, "-m", "venv", work / "venv")
-    run(work / "venv/bin/pip", "install", "-q", "--no-compile", "-c", source / "constraints.txt", source, cwd=work)
+    pip = (work / "venv/bin/pip", "-q", "--disable-pip-version-check")
+    run(*pip, "wheel", "--no-deps", "-w", wheels, source, cwd=work)
+    shutil.copy(source / "constraints.txt", work)
     shutil.rmtree(source)  # nothing may lean on it
+    run(*pip, "install", "--no-compile", "-c", "constraints.txt", next(wheels.glob("*.whl")), cwd=work)
 
     (work / "passphrase").write_text("correct horse battery\n")
     (work / "passphrase").chmod(0o600)
@@ -127,3 +138,84 @@ def test_every_program_starts(plain: Plain, program: str) -> None:
 
 def test_a_blank_card_takes_no_extra(plain: Plain) -> None:
     run(plain.bin / "permit-softcard", "new", "--image", "blank.img", cwd=plain.work)
+
+
+# --- a counter with its extras, and nothing else
+
+
+@pytest.fixture(scope="module")
+def counter(plain: Plain) -> Plain:
+    """The same wheel with what docs/COUNTER.md installs, and a stick with a release of the same authority."""
+    run(sys.executable, "-m", "venv", plain.work / "counter", cwd=plain.work)
+    (wheel,) = (plain.work / "wheels").glob("*.whl")
+    pip = (plain.work / "counter/bin/pip", "-q", "--disable-pip-version-check", "install", "-c", "constraints.txt")
+    run(*pip, f"{wheel}[pcsc,counter,sync]", cwd=plain.work)
+    now = datetime.now(UTC).replace(microsecond=0)
+    root = FIRST.first_root(now)
+    lay_out(plain.work / "stick", collect(str(plain.work / "authority/trust")), now=now, roots=[root])
+    (plain.work / "anchor.json").write_bytes(root)
+    return Plain(bin=plain.work / "counter/bin", work=plain.work, sources=plain.sources)
+
+
+@pytest.fixture(scope="module")
+def synced(counter: Plain) -> Plain:
+    told = counter.verifier("sync", "--from", "stick", "--trust-anchor", "anchor.json", "--store", "store", "--json")
+    assert json.loads(told.stdout)["synced"]
+    return counter
+
+
+def test_nothing_of_the_desk_is_at_a_counter(counter: Plain) -> None:
+    found = set(run(counter.bin / "python", "-c", LIST_DISTRIBUTIONS, cwd=counter.work).stdout.split())
+    assert found >= {"pyscard", "starlette", "uvicorn", "zxing-cpp", "pillow", "tuf"}
+    assert not found & {"fastapi", "SQLAlchemy", "alembic", "opencv-python-headless", "pytest", "asn1crypto"}
+
+
+def test_the_first_check_after_the_first_stick(synced: Plain) -> None:
+    told = synced.check("--image", "card.img", "--trust", "store", "--json")
+    assert json.loads(told.stdout)["accepted"]
+
+
+def test_the_doctor_knows_what_is_missing(synced: Plain) -> None:
+    """On a machine without pcscd for this user, or with it: the data is in order."""
+    where = ("--trust", "store", "--state", "state", "--json", "--lang", "en")
+    done = subprocess.run(
+        [synced.bin / "permit-verifier", "doctor", *where], cwd=synced.work, capture_output=True, text=True, check=False
+    )
+    found = {one["part"]: one["health"] for one in json.loads(done.stdout)["findings"]}
+    assert {found[part] for part in ("trust", "status", "sync", "clock", "disk", "permissions")} == {"good"}
+    assert done.returncode in (0, 1)
+
+
+@pytest.fixture
+def kiosk(synced: Plain) -> Iterator[str]:
+    """Its link, as it says it."""
+    where = ("--sector", "health", "--trust", "store", "--state", "kiosk", "--port", "0", "--lang", "en")
+    program = subprocess.Popen(
+        [synced.bin / "permit-verifier", "kiosk", *where], cwd=synced.work, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert program.stdout is not None
+        yield program.stdout.readline().split()[-1]
+    finally:
+        program.terminate()
+        program.communicate(timeout=30)
+    assert program.returncode in (0, -signal.SIGTERM)
+
+
+def test_the_kiosk_serves_its_page(kiosk: str) -> None:
+    with build_opener(HTTPCookieProcessor).open(kiosk, timeout=30) as answer:  # the link, a cookie, then the page
+        assert answer.status == 200
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert b"<html" in answer.read()
+    with pytest.raises(HTTPError) as refused:
+        urlopen(Request(kiosk, headers={"Host": "elsewhere.example"}), timeout=30)
+    assert refused.value.code in (400, 403, 421)
+    refused.value.close()
+
+
+def test_the_units_are_there(counter: Plain) -> None:
+    code = "import importlib.resources as r; print(*(p.name for p in r.files('verifier').joinpath('units').iterdir()))"
+    names = run(counter.bin / "python", "-c", code, cwd=counter.work).stdout.split()
+    assert {"permit-verifier-sync.timer", "permit-verifier-kiosk.service", "permit-verifier-browser.desktop"} <= {
+        *names
+    }
