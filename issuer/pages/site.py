@@ -238,12 +238,15 @@ def routes(declared: list[Declared], render: Render) -> list[Route]:
             raise ValueError(f"declared twice: {item.method} {item.path}")
         _ = item.access  # an endpoint that is not declared does not start
         of_path[item.method] = item
-    return [_route(path, methods, render) for path, methods in by_path.items()]
+    shown = frozenset(path for path, methods in by_path.items() if "GET" in methods)
+    return [_route(path, methods, render, shown) for path, methods in by_path.items()]
 
 
-def _route(path: str, methods: Mapping[str, Declared], render: Render) -> Route:
+def _route(path: str, methods: Mapping[str, Declared], render: Render, shown: frozenset[str]) -> Route:
     async def answer(request: Request) -> Response:
         request.scope["route"] = _Label(path)
+        if request.method in ("GET", "HEAD") and "GET" not in methods:  # a form's own address, loaded again
+            return RedirectResponse(_above(path, request.url.path, shown), 303)
         item = methods["GET" if request.method == "HEAD" else request.method]
         form = FormData()
         if item.method == "POST":
@@ -258,7 +261,14 @@ def _route(path: str, methods: Mapping[str, Declared], render: Render) -> Route:
         finally:
             await form.close()
 
-    return Route(path.removeprefix(PREFIX), answer, methods=[*methods])
+    return Route(path.removeprefix(PREFIX), answer, methods=[*({"GET"} | methods.keys())])
+
+
+def _above(path: str, address: str, shown: frozenset[str]) -> str:
+    """The address of the nearest page above a form."""
+    while path not in shown and path.count("/") > 2:
+        path, address = path.rpartition("/")[0], address.rpartition("/")[0]
+    return address if path in shown else f"{PREFIX}/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ...service.problems import Problem
 from ...service.routers import permit_acts, permits
 from ...service.schemas.permits import EndorseIn, RemindIn
 from ...store.models.people import Holder
-from ...store.models.permits import Permit
+from ...store.models.permits import Application, Permit
 from ...store.models.stock import Card
 from .. import figures
 from ..receipts import then
@@ -70,11 +70,15 @@ def show(view: View, number: str) -> Page:
     with view.call.store.read() as transaction:
         holder = transaction.get_one(Holder, found.holder)
         card = None if found.card is None else transaction.get(Card, found.card)
+        open_one = transaction.scalars(
+            select(Application).where(Application.permit_number == number, Application.closed_at.is_(None))
+        ).first()
     granted = [line for line in found.grants if line.valid_until is not None and line.valid_until >= view.today]
     context = {
         "permit": found,
         "holder": holder,
         "card": card,
+        "open_one": open_one,
         "granted": [(rule_texts.title(line.service, services, view.lang), line.valid_until) for line in granted],
         "refused": [
             rule_texts.title(line.service, services, view.lang) for line in found.grants if line not in granted

@@ -110,6 +110,10 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "No rule set is in force: entitlements cannot be worked out.",
         ),
         "entitlements.ground": ("居住理由", "On what ground"),
+        "entitlements.then": (
+            "读完后受理；凭证编号随后显示。",
+            "When you have read it out, accept; the slip comes next.",
+        ),
         "entitlements.accept": ("受理，出具凭证", "Accept and give the slip"),
         "entitlements.too-early": (
             "{day} 起方可受理（居住满六个月）。今天可以先告知申请人。",

@@ -166,6 +166,10 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "act.sign-out": ("退出", "Signed out"),
         "act.read-holder": ("查阅", "Looked at"),
         "act.audit-export": ("导出审计", "Audit exported"),
+        "act.card-keys": ("更换卡密钥", "Card keys renewed"),
+        "act.print": ("打印", "Printed"),
+        "act.create-agent": ("登记窗口代理", "Desk agent enrolled"),
+        "act.revoke-agent": ("撤销窗口代理", "Desk agent revoked"),
         "act.checkpoint": ("签名检查点", "Checkpoint signed"),
     }
 )
