@@ -3,8 +3,8 @@
 Exit codes: 0 done; 1 refused, card and journal are as they were; 2 reader, card or journal failed, run the same command
 again to resume; 3 the authority's keys or published data cannot be used; 4 this card is void or must be; 64 usage.
 
-The issuing service: `permit-issuer serve | init | db upgrade | audit verify`, each with --help; beside a reader that
-is not at the service's machine: `permit-issuer desk --help`.
+The issuing service: `permit-issuer serve | init | db upgrade | audit verify | records export`, each with --help; beside
+a reader that is not at the service's machine: `permit-issuer desk --help`.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from .texts import Line, language
 from .writer import CardWriter
 
 MAX_REASON = 80
-SERVICE_COMMANDS = ("serve", "init", "db", "audit")
+SERVICE_COMMANDS = ("serve", "init", "db", "audit", "records")
 _NOWHERE = {
     TransportFault.NO_SERVICE: Refusal.NO_READER_SERVICE,
     TransportFault.NO_READER: Refusal.NO_READER,

@@ -6,17 +6,17 @@ stands with no key, so that a drill counts it rather than leaves it out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from keys.rotation.issued_cards import IssuedCard, Signature
 
-from .journal import Event, EventKind, Journal, SignedBy
+from .journal import CardRecord, Event, EventKind, Journal, SignedBy
 
 _MAY_HAVE_SIGNED = frozenset({EventKind.BOUND, EventKind.RESUMED, EventKind.ENDORSED})
 
 
 def cards(journal: Journal) -> Iterator[IssuedCard]:
-    """Every card of the journal that was ever for a permit, by serial."""
+    """Every card of the journal that was ever for a permit, by serial. The service's: `acts.issuance_records`."""
     history: dict[bytes, list[tuple[int, Event]]] = {}
     noting_since: int | None = None
     for number, event in enumerate(journal.events()):
@@ -24,20 +24,24 @@ def cards(journal: Journal) -> Iterator[IssuedCard]:
         if event.kind is EventKind.SIGNED and noting_since is None:
             noting_since = number
     for card in sorted(journal.cards(), key=lambda card: card.serial):
-        if not card.permit_number:
-            continue
-        yield IssuedCard(
-            serial=card.serial,
-            permit=card.permit_number,
-            state=card.state,
-            status_uri=card.status_uri,
-            status_index=card.status_index,
-            endorsed_until=card.endorsed_until,
-            signatures=tuple(_signatures(history.get(card.serial, []), noting_since)),
-        )
+        if card.permit_number:
+            yield issued_card(card, history.get(card.serial, []), noting_since)
 
 
-def _signatures(events: list[tuple[int, Event]], noting_since: int | None) -> Iterator[Signature]:
+def issued_card(card: CardRecord, events: Sequence[tuple[int, Event]], noting_since: int | None) -> IssuedCard:
+    """A card with its history, each event with its number; `noting_since` is that of the first SIGNED of any card."""
+    return IssuedCard(
+        serial=card.serial,
+        permit=card.permit_number,
+        state=card.state,
+        status_uri=card.status_uri,
+        status_index=card.status_index,
+        endorsed_until=card.endorsed_until,
+        signatures=tuple(_signatures(events, noting_since)),
+    )
+
+
+def _signatures(events: Sequence[tuple[int, Event]], noting_since: int | None) -> Iterator[Signature]:
     done = _done(events)
     for place, (number, event) in enumerate(events):
         if event.kind is EventKind.SIGNED:
@@ -49,7 +53,7 @@ def _signatures(events: list[tuple[int, Event]], noting_since: int | None) -> It
                 yield Signature(at=event.at)
 
 
-def _done(events: list[tuple[int, Event]]) -> frozenset[int]:
+def _done(events: Sequence[tuple[int, Event]]) -> frozenset[int]:
     """Numbers of the notes that the card was then read back with: of each purpose, the last before that."""
     done: set[int] = set()
     waiting: dict[str, int] = {}

@@ -17,13 +17,13 @@ from keys.authority.authority import Authority
 from keys.custody import CustodyError, CustodyReason
 from keys.errors import DecodeError
 from keys.registry.registry import AuthorityError
-from keys.status_list import StatusListError
+from keys.status_list import Place, StatusListError
 
 from .. import desk
 from ..acts.journal import StoreJournal
 from ..audit import log as audit_log
 from ..audit.checkpoint import AuditSigner, Statement
-from ..domain.places import Place
+from ..domain import places
 from ..domain.roles import Act, Actor, clockwork
 from ..errors import Refusal, Refused
 from ..store import status
@@ -34,7 +34,7 @@ from .problems import Problem
 from .settings import Settings
 
 _FAILURES = (AuthorityError, CustodyError, DecodeError, StatusListError, OSError)
-CITY = Place(ids=(1,))
+CITY = places.Place(ids=(1,))
 """The first place of an authority is the city itself."""
 
 
@@ -71,24 +71,38 @@ def opened(settings: Settings, store: Store, clock: Callable[[], datetime]) -> t
 
 
 def publish(keys: Keys, store: Store, actor: Actor) -> int:
-    """Bring the status list up to what the register says; how many entries changed. Raises Problem(KEYS_UNUSABLE).
+    """Bring the status lists up to what the register says, every shard; how many entries changed. Lists that near their
+    end are signed anew, too. Raises Problem(KEYS_UNUSABLE) once all that can be published is.
 
     First the list, then the note that it says so: a cut between them publishes the same once more.
     """
-    count = 0
+    count, failed = 0, None
     with keys.publishing:
         with store.read() as transaction:
             waiting = status.pending(transaction)
         for shard in waiting:
-            if shard.uri != keys.authority.status_uri:
-                continue
             try:
-                keys.authority.publish_statuses(shard.changes)
+                _publish_shard(keys.authority, store, shard.uri)
             except _FAILURES as error:
-                raise Problem(Code.KEYS_UNUSABLE, reason=type(error).__name__) from error
+                failed = error
+                continue
             status.published(store, actor, shard)
             count += len(shard.changes)
+        try:
+            keys.authority.statuses.publish_due()
+        except _FAILURES as error:
+            failed = error
+    if failed is not None:
+        raise Problem(Code.KEYS_UNUSABLE, reason=type(failed).__name__) from failed
     return count
+
+
+def _publish_shard(authority: Authority, store: Store, uri: str) -> None:
+    listed = authority.published_statuses(uri).exceptions()
+    with store.read() as transaction:
+        said = status.standing(transaction, uri, listed)
+    changes = {Place(uri=uri, index=index): value for index, value in said.items()}
+    authority.statuses.publish(changes, final_stays=True)
 
 
 def sign_checkpoint(keys: Keys, store: Store, actor: Actor) -> Receipt:

@@ -1,4 +1,4 @@
-"""`permit-issuer serve | init | db upgrade | audit verify`: what an administrator does beside the API.
+"""`permit-issuer serve | init | db upgrade | audit verify | records export`: what an administrator does beside the API.
 
 Exit codes: 0 done; 1 refused, or the audit chain does not hold; 2 the database or a file cannot be used; 64 usage.
 """
@@ -9,7 +9,7 @@ import argparse
 import getpass
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -19,7 +19,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session as Transaction
 
-from ..acts import staff
+from keys import files
+from keys.rotation import issued_cards
+
+from ..acts import issuance_records, staff
 from ..agent.messages import MAX_MESSAGE
 from ..audit import export, log
 from ..audit.chain import ChainBroken
@@ -76,7 +79,13 @@ def parser() -> argparse.ArgumentParser:
     verify_ = audit.add_parser("verify", help="every record and every signature 校验")
     verify_.add_argument("--file", type=Path, metavar="F", help="an export; else the database 导出文件")
     verify_.set_defaults(command=verify)
-    for command in (serve_, init_, upgrade_, verify_):
+    records = known.add_parser("records", help="who signed which card 签发记录")
+    records_ = records.add_subparsers(required=True, parser_class=_Parser).add_parser(
+        "export", help="for permit-keys drill and simulate; - for standard output 导出"
+    )
+    records_.add_argument("file", type=Path, metavar="FILE")
+    records_.set_defaults(command=export_records)
+    for command in (serve_, init_, upgrade_, verify_, records_):
         command.add_argument("--home", type=Path, metavar="DIR", help="else $PERMIT_HOME 发证机关目录")
     return top
 
@@ -233,6 +242,33 @@ def verify(settings: Settings, options: argparse.Namespace) -> int:
         return _fail(f"the chain does not hold at record {broken.seq}: {broken.fault}", ExitCode.REFUSED)
     print(f"{found.records} records hold; {found.checkpoints} checkpoints vouch up to record {found.signed_seq}")
     return ExitCode.DONE
+
+
+def export_records(settings: Settings, options: argparse.Namespace) -> int:
+    """Every card with the keys that signed it, whole or not at all."""
+    engine = open_engine(settings.database)
+    try:
+        migrate.require_current(engine)
+        store = Store(engine, clock=state.system_clock, number_secret=state.read_secret(settings.secret_file))
+        lines = issued_cards.encode(issuance_records.cards(store), exported=store.now())
+        if str(options.file) == "-":
+            sys.stdout.writelines(lines)
+        else:
+            _write(options.file, lines)
+    finally:
+        engine.dispose()
+    return ExitCode.DONE
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    """A file of any length, in its place when it is whole."""
+    partial = path.with_name(f"{path.name}.partial")
+    with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, files.PRIVATE), "w", encoding="utf-8") as stream:
+        stream.writelines(lines)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+    files.sync_directory(str(path.parent))
 
 
 def _password(path: Path | None) -> str:

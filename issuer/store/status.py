@@ -74,6 +74,23 @@ def pending(transaction: Transaction, *, limit: int = 10_000) -> tuple[Pending, 
     return tuple(Pending(uri=uri, changes=changes, since=since[uri]) for uri, changes in shards.items())
 
 
+def standing(transaction: Transaction, uri: str, listed: Mapping[int, Status]) -> dict[int, Status]:
+    """What a list must say of its shard, given what it says that is not VALID: everything that is not, and what is
+    VALID again.
+
+    The whole of it and not the changes: whichever machine signs, its list lacks nothing that another one published.
+    """
+    place = (StatusEntry.index.label("entry"), StatusEntry.status)
+    rows = transaction.execute(select(*place).where(StatusEntry.uri == uri, StatusEntry.status != int(Status.VALID)))
+    said = {row.entry: Status(row.status) for row in rows}
+    lifted = sorted(index for index, status in listed.items() if status is Status.SUSPENDED and index not in said)
+    for start in range(0, len(lifted), _PIECE):
+        piece = StatusEntry.index.in_(lifted[start : start + _PIECE])
+        rows = transaction.execute(select(*place).where(StatusEntry.uri == uri, piece))
+        said |= {row.entry: Status(row.status) for row in rows}
+    return said
+
+
 def published(store: Store, actor: Actor, done: Pending) -> Receipt:
     """The list of this shard says so now, durably. What changed again meanwhile stays to be published."""
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from .. import status_list
+from ..algorithms import Purpose
 from ..envelopes import cose
 from ..registry.registry import locked
 from ..status_list import Status, StatusList, StatusListError
@@ -81,12 +82,15 @@ class CardStatuses:
         with self._store() as store:
             store.set(changes)
 
-    def publish(self, changes: Mapping[Place, Status]) -> tuple[str, ...]:
-        """Set statuses, all or none, and publish every list that is due; the URIs."""
+    def publish(self, changes: Mapping[Place, Status], *, final_stays: bool = False) -> tuple[str, ...]:
+        """Set statuses, all or none, and publish every list that is due; the URIs.
+
+        With `final_stays`, what is INVALID here already is passed over: for records that do not know who revoked it.
+        """
         with locked(self._authority.home, wait=LOCK_WAIT), self._store() as store:
             self._absorb(store)
             self._require_clock(store, {place.uri for place in changes})
-            store.set(changes)
+            store.set(changes, final_stays=final_stays)
             return self._write(store)
 
     def publish_due(self) -> tuple[str, ...]:
@@ -116,29 +120,30 @@ class CardStatuses:
     def _write(self, store: ShardStore, *, everything: bool = False) -> tuple[str, ...]:
         from ..publication import shards
 
+        life, now = timedelta(days=self._settings.validity.status_days), self._authority.clock()
+        renew = life if everything else life / 2
+        # Whether there is anything to sign is asked before the key is.
+        if not store.due(now=now, renew=renew, kid=self._registry.active(Purpose.STATUS_SIGNER).kid):
+            return ()
         signer = self._authority.status_signer
         public_key = signer.private_key.public_key()
         assert isinstance(public_key, ec.EllipticCurvePublicKey)
-        life = timedelta(days=self._settings.validity.status_days)
         try:
-            written = shards.write_due(
+            return shards.write_due(
                 store,
                 self._authority.trust_dir,
                 signer=ListSigner(kid=signer.kid, sign=cose.raw_signer(signer.private_key), public_key=public_key),
-                now=self._authority.clock(),
+                now=now,
                 life=life,
                 ttl=TTL,
-                renew=life if everything else None,
+                renew=renew,
                 # After it lies there: a list that was never seen must not make the one before it look old.
                 written=lambda published: self._registry.raise_high_water(
                     _mark(published.uri), int(published.iat.timestamp())
                 ),
             )
         except StatusListError as error:
-            raise AuthorityError(
-                str(error), reason=AuthorityReason.CLOCK, detail=str(self._authority.clock())
-            ) from error
-        return written
+            raise AuthorityError(str(error), reason=AuthorityReason.CLOCK, detail=str(now)) from error
 
     def _absorb(self, store: ShardStore, *, only: str | None = None) -> None:
         """Take up lists in the trust directory that this store did not sign last."""

@@ -161,13 +161,15 @@ class ShardStore:
 
     # --- statuses --------------------------------------------------------------------------------------------------
 
-    def set(self, changes: Mapping[Place, Status]) -> None:
-        """Set statuses, all or none; ShardError FINAL or UNKNOWN."""
+    def set(self, changes: Mapping[Place, Status], *, final_stays: bool = False) -> None:
+        """Set statuses, all or none; ShardError FINAL or UNKNOWN. With `final_stays`, INVALID ones are passed over."""
         with self._transaction():
             for place, status in changes.items():
                 number, _ = self._shard(place)
                 known = self._status(number, place.index)
                 if known is Status.INVALID and status is not Status.INVALID:
+                    if final_stays:
+                        continue
                     raise ShardError(f"{place.uri} {place.index} is INVALID for good", reason=ShardReason.FINAL)
                 if known is not status:
                     self._write(number, {place.index: status})
