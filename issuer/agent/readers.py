@@ -96,8 +96,10 @@ class LentReader:
             from card_profiles.softcard.connection import open_image
 
             return open_image(self._image)
-        except Misuse as error:  # several readers fit
-            raise TransportFailed(str(error), fault=TransportFault.NO_READER) from error
+        except Misuse as error:  # several readers fit: cards in more than one, or in none
+            empty = self._seen.condition is ReaderCondition.EMPTY
+            fault = TransportFault.NO_CARD if empty else TransportFault.NO_READER
+            raise TransportFailed(str(error), fault=fault) from error
         except (DecodeError, OSError) as error:
             raise TransportFailed("not a card", fault=TransportFault.CARD_MUTE) from error
 

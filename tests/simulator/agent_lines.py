@@ -112,6 +112,10 @@ class Links:
                 return self.link is not None and self.link.status.condition is ReaderCondition.CARD
 
         await_true(there, "an agent with a card is linked")
+        return self.opened()
+
+    def opened(self) -> AgentConnection:
+        """Whatever is in the reader."""
         with self.lock:
             link = self.link
         assert link is not None
