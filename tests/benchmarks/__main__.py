@@ -13,6 +13,7 @@ TITLES = {
     "custody": "Signatures a second by custody",
     "status": "Status lists",
     "printed": "Printed code: decode rates, image to verdict",
+    "kiosk": "The counter's page: card in to verdict on screen, start, memory, idle",
     "rules": "Rules over many holders",
     "assembly": "Cards assembled and signed",
     "service": "The service with 50 operators, by number of holders",

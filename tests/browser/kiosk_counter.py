@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Page
 
 from card_profiles.entitlements.catalogue import Sector
@@ -24,9 +23,9 @@ from tests.factory import CAN, DAY, STATUS_URI, IssuedPermit, Person, Signer, au
 from tests.simulator.private_pcscd import PrivatePcscd, await_true
 from verifier.kiosk import app, token
 from verifier.kiosk.app import Save
-from verifier.kiosk.command import configuration
 from verifier.kiosk.guard import Guard
 from verifier.kiosk.kiosk import Kiosk
+from verifier.kiosk.serving import Server
 from verifier.kiosk.settings import Settings
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -196,7 +195,7 @@ def counter_world(
         listener.listen(64)
         port = listener.getsockname()[1]
         guarded = Guard(app.create(kiosk, save=save), token=secret, port=port)
-        server = uvicorn.Server(configuration(guarded))
+        server = Server(guarded, kiosk)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         world = CounterWorld(daemon, directory, kiosk, secret, port)

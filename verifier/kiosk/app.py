@@ -29,7 +29,7 @@ from ..support import SupportRefused
 from ..support_texts import REASONS as SUPPORT_REASONS
 from ..texts import REASONS
 from . import answers, codes, texts
-from .board import Board, Tree
+from .board import END, Board, Tree
 from .guard import refusal
 from .kiosk import Kiosk
 from .lane import PORTRAIT_SECONDS
@@ -220,7 +220,7 @@ class _Interface:
         try:
             while not future.done():
                 now = loop.time()
-                if now >= deadline and self._kiosk.withdraw(order):
+                if (now >= deadline or self._kiosk.closing.is_set()) and self._kiosk.withdraw(order):
                     return answers.failed(self._kiosk.absence(), reader=reader)
                 if now >= last:
                     return answers.failed(Reason.TIMED_OUT, reader=reader)
@@ -332,6 +332,8 @@ async def _words(board: Board) -> AsyncIterator[str]:
             except TimeoutError:
                 yield "event: alive\ndata: {}\n\n"
                 continue
+            if topic == END:
+                break
             data = json.dumps({"place": topic, **word}, ensure_ascii=False)
             yield f"event: {topic.partition('-')[0]}\ndata: {data}\n\n"
     finally:

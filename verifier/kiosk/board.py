@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+END = ""
 Tree = Mapping[str, Any]
 """Ready to become JSON."""
 Hear = Callable[[str, Tree], None]
@@ -33,6 +34,13 @@ class Board:
             self._words.pop(topic, None)
             for hear in self._hearing:
                 hear(topic, {})
+
+    def close(self) -> None:
+        """The counter ends: told as the topic `END`, also to whoever listens later."""
+        with self._lock:
+            self._words = {END: {}}
+            for hear in self._hearing:
+                hear(END, {})
 
     def listen(self, hear: Hear) -> Callable[[], None]:
         """`hear` gets all words as they stand, then every new one. Returns what ends it."""

@@ -20,11 +20,9 @@ from .settings import Settings, SettingsWrong
 from .token import Token, TokenWrong
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-    from uvicorn import Config
-
     from ..cli import Commands, Parents
     from ..report import Style
+    from .serving import Server
 
 LINK_FILE = "kiosk-link"
 USAGE = "usage"
@@ -80,7 +78,7 @@ def run(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]
     except (OSError, TokenWrong) as error:
         return tell("state", str(error))
     try:
-        application = _application(arguments, chosen, state, secret, port, now)
+        server = _server(arguments, chosen, state, secret, port, now)
     except ImportError:
         listener.close()
         return tell("extra")
@@ -91,47 +89,24 @@ def run(arguments: argparse.Namespace, style: Style, now: Callable[[], datetime]
         import webbrowser
 
         webbrowser.open(link)
-    serve(application, listener)
+    server.run(sockets=[listener])
     return int(ExitCode.ACCEPTED)
 
 
-def serve(application: ASGIApp, listener: socket.socket) -> None:
-    """Answer on `listener` until SIGINT or SIGTERM."""
-    from uvicorn import Server
-
-    Server(configuration(application)).run(sockets=[listener])
-
-
-def configuration(application: ASGIApp) -> Config:
-    """How uvicorn serves it: says nothing of itself, writes no log of requests, takes no more than a counter needs."""
-    from uvicorn import Config
-
-    return Config(
-        application,
-        http="h11",
-        ws="none",
-        loop="asyncio",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=64,
-        timeout_graceful_shutdown=1,
-    )
-
-
-def _application(
+def _server(
     arguments: argparse.Namespace,
     chosen: Settings,
     state: str,
     secret: Token,
     port: int,
     now: Callable[[], datetime],
-) -> ASGIApp:
+) -> Server:
     from ..cli import VERSION
     from ..usage_log import UsageLog
     from . import app
     from .guard import Guard
     from .kiosk import Kiosk
+    from .serving import Server
     from .support_file import SupportFiles
 
     trust = store.trust_directory(arguments.trust, dict(os.environ))
@@ -145,7 +120,7 @@ def _application(
         after_failure=lambda reason, how: log.note_failure(chosen.sector, reason, at=now(), assurance=how),
     )
     save = SupportFiles(state=state, trust_directory=trust, software=VERSION, now=now)
-    return Guard(app.create(kiosk, save=save), token=secret, port=port)
+    return Server(Guard(app.create(kiosk, save=save), token=secret, port=port), kiosk)
 
 
 def _given(arguments: argparse.Namespace, style: Style) -> dict[str, object]:

@@ -67,6 +67,7 @@ class Kiosk:
         self._lock = threading.Lock()
         self._lanes: dict[str, Lane] = {}
         self._orders: list[Order] = []
+        self.closing = threading.Event()
         self._stop, self._look = threading.Event(), threading.Event()
         self._threads: list[threading.Thread] = []
         self._serving: ReadFailed | None = None
@@ -80,6 +81,11 @@ class Kiosk:
         for work, name in ((self._hear, "cards"), (self._look_after_data, "own data")):
             self._threads.append(threading.Thread(target=work, name=name, daemon=True))
             self._threads[-1].start()
+
+    def close(self) -> None:
+        """Whoever listens or waits is told that this is the end. `stop` follows."""
+        self.closing.set()
+        self.board.close()
 
     def stop(self) -> None:
         """Everything ends, and nothing stays on the board."""

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-import uvicorn
 
 from tests.factory import authority, write_files
 from tests.simulator.private_pcscd import await_true
 from verifier.kiosk import answers, app, token
 from verifier.kiosk.app import Save
-from verifier.kiosk.command import configuration
 from verifier.kiosk.guard import Guard
+from verifier.kiosk.serving import Server
 
 from .desk import Hall
 
@@ -54,6 +53,7 @@ class Served:
     hall: Hall
     token: token.Token
     port: int
+    server: Server
     streams: list[http.client.HTTPConnection] = field(default_factory=list)
 
     @property
@@ -118,10 +118,10 @@ def served(directory: Path, *, save: Save | None = None, **options: Any) -> Iter
         listener.listen(64)
         port = listener.getsockname()[1]
         guarded = Guard(app.create(hall.kiosk, save=save), token=secret, port=port)
-        server = uvicorn.Server(configuration(guarded))
+        server = Server(guarded, hall.kiosk)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        made = Served(hall, secret, port)
+        made = Served(hall, secret, port, server)
         try:
             await_true(lambda: server.started, "the kiosk serves")
             yield made

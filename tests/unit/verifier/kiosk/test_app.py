@@ -196,6 +196,17 @@ def test_a_listener_that_leaves_is_forgotten(counter: Served) -> None:
     await_true(lambda: counter.hall.kiosk.board.listeners == 0, "nobody listens")
 
 
+def test_the_end_is_told_to_everybody(counter: Served) -> None:
+    """Streams end, and whoever waits for a card has an answer, before the program is gone."""
+    stream = counter.stream("/v1/events", **counter.program)
+    next(stream)
+    thread, answers = later(counter, GOOD)
+    counter.server.should_exit = True
+    assert all(name != "" for name, _ in stream)
+    thread.join(20)
+    assert answers[0].checked["kind"] == "failure"
+
+
 # --- the page's requests ---------------------------------------------------------------------------------------------
 
 

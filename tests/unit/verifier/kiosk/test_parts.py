@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from importlib import resources
 from io import BytesIO
 from typing import Any
@@ -50,6 +52,15 @@ def test_every_word_of_the_page_is_there(name: str) -> None:
     said = set(re.findall(r'say\("([a-z_-]+)"\)', source))
     assert said
     assert said <= texts.PAGE.keys()
+
+
+def test_the_counter_itself_needs_no_framework() -> None:
+    """Readers, lanes and codes load neither the page's libraries nor an event loop."""
+    code = "import sys, verifier.kiosk.kiosk; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"starlette", "uvicorn", "asyncio", "PIL", "smartcard"}
+    assert "verifier.kiosk.lane" in loaded
 
 
 def test_words_are_in_both_languages() -> None:
