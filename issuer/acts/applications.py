@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import select, update
 
@@ -46,6 +46,11 @@ class Decision:
     permit_class: int
     rule_set: str
     grants: tuple[Grant, ...]
+
+
+Decide: TypeAlias = Callable[[Unit, Holder, date | None], Decision]
+"""The rules, asked within the act, so that its repetition is answered whatever they have come to say since: about a
+holder, and the day until which the permit is endorsed, where there is one. Raises ActRefused(NOT_ELIGIBLE)."""
 
 
 def apply(
@@ -141,7 +146,7 @@ def approve(
     store: Store,
     actor: Actor,
     application_id: int,
-    decision: Decision,
+    decision: Decision | Decide,
     *,
     key: str | None = None,
     version: int | None = None,
@@ -154,17 +159,19 @@ def approve(
         waiting.approved_by = unit.actor.operator
         waiting.document_number = _document_number(unit)
         if Effect.OPEN_PERMIT in transition.effects and waiting.kind == ApplicationKind.FIRST:
-            permit = _open_permit(unit, waiting, decision)
+            said = decided(unit, decision, waiting.holder_id, None)
+            permit = _open_permit(unit, waiting, said)
         else:
             permit = lives.permit(unit, waiting.permit_number or "")
-            permit.permit_class, permit.rule_set = decision.permit_class, decision.rule_set
+            said = decided(unit, decision, waiting.holder_id, None)
+            permit.permit_class, permit.rule_set = said.permit_class, said.rule_set
         unit.transaction.flush()
-        grant(unit, permit, decision)
+        grant(unit, permit, said)
         return _receipt(
             unit, Act.APPROVE, waiting, permit=permit.number, permit_class=permit.permit_class, rule_set=permit.rule_set
         )
 
-    request = {"application": application_id, "decision": decision}
+    request = {"application": application_id} | given(decision)
     return store.perform(actor, Act.APPROVE, work, key=key, request=request)
 
 
@@ -197,6 +204,18 @@ def withdraw(
         return _receipt(unit, Act.WITHDRAW, waiting)
 
     return store.perform(actor, Act.WITHDRAW, work, key=key, request={"application": application_id})
+
+
+def decided(unit: Unit, decision: Decision | Decide, holder_id: int, until: date | None) -> Decision:
+    """What the rules say now, if it was not handed in."""
+    if isinstance(decision, Decision):
+        return decision
+    return decision(unit, unit.transaction.get_one(Holder, holder_id), until)
+
+
+def given(decision: Decision | Decide) -> dict[str, Any]:
+    """What of it is a part of the request, by which a repetition is recognised."""
+    return {"decision": decision} if isinstance(decision, Decision) else {}
 
 
 def grant(unit: Unit, permit: Permit, decision: Decision) -> list[dict[str, str]]:

@@ -27,7 +27,7 @@ from ..store.ledger import Drawer
 from ..store.models.permits import Application, Permit
 from ..store.unit import Receipt, Store, Unit
 from . import lives, persons
-from .applications import Decision, grant
+from .applications import Decide, Decision, decided, given, grant
 
 
 class ReplacementReason(StrEnum):
@@ -51,7 +51,7 @@ def endorse(
     store: Store,
     actor: Actor,
     number: str,
-    decision: Decision,
+    decision: Decision | Decide,
     *,
     address: NewAddress | None = None,
     key: str | None = None,
@@ -69,9 +69,10 @@ def endorse(
         before = (permit.endorsed_until, permit.permit_class)
         lives.move_permit(unit, permit, PermitEvent.ENDORSE, lives.facts_of(unit, permit))
         changes = _changed("valid until", before[0].isoformat(), permit.endorsed_until.isoformat())
-        permit.permit_class, permit.rule_set = decision.permit_class, decision.rule_set
+        said = decided(unit, decision, permit.holder_id, max(permit.endorsed_until, unit.today))
+        permit.permit_class, permit.rule_set = said.permit_class, said.rule_set
         changes += _changed("class", str(before[1]), str(permit.permit_class))
-        changes += grant(unit, permit, decision)
+        changes += grant(unit, permit, said)
         if address is not None:
             changes += _new_address(unit, permit, address)
         return _receipt(
@@ -85,7 +86,7 @@ def endorse(
 
     if rehearsal:
         return store.rehearse(actor, Act.ENDORSE, work)
-    request = {"permit": number, "decision": decision, "address": address}
+    request = {"permit": number, "address": address} | given(decision)
     return store.perform(actor, Act.ENDORSE, work, key=key, request=request)
 
 
@@ -93,7 +94,7 @@ def change_entitlements(
     store: Store,
     actor: Actor,
     number: str,
-    decision: Decision,
+    decision: Decision | Decide,
     *,
     address: NewAddress | None = None,
     key: str | None = None,
@@ -106,15 +107,17 @@ def change_entitlements(
         permit = lives.permit(unit, number, version)
         before = permit.permit_class
         lives.move_permit(unit, permit, PermitEvent.CHANGE_ENTITLEMENTS, lives.facts_of(unit, permit))
-        permit.permit_class, permit.rule_set = decision.permit_class, decision.rule_set
-        changes = _changed("class", str(before), str(permit.permit_class)) + grant(unit, permit, decision)
+        # Grants between two endorsements end with the present one.
+        said = decided(unit, decision, permit.holder_id, max(permit.endorsed_until, unit.today))
+        permit.permit_class, permit.rule_set = said.permit_class, said.rule_set
+        changes = _changed("class", str(before), str(permit.permit_class)) + grant(unit, permit, said)
         if address is not None:
             changes += _new_address(unit, permit, address)
         return _receipt(unit, Act.CHANGE_ENTITLEMENTS, permit, changes=changes)
 
     if rehearsal:
         return store.rehearse(actor, Act.CHANGE_ENTITLEMENTS, work)
-    request = {"permit": number, "decision": decision, "address": address}
+    request = {"permit": number, "address": address} | given(decision)
     return store.perform(actor, Act.CHANGE_ENTITLEMENTS, work, key=key, request=request)
 
 

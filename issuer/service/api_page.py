@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from ..domain.reasons import Reason
-from .day.steps import COMMANDS, FIRST, LATER, YEAR, Step
+from .day.steps import COMMANDS, FIRST, LATER, VALIDITY, YEAR, Step
 from .problem_texts import TEXTS, Code
 from .problems import STATUS
 
@@ -76,7 +76,7 @@ def _day() -> str:
         f"export PERMIT_HOME={HERE}/authority PERMIT_PASSPHRASE_FILE={HERE}/passphrase",
         f"export PERMIT_READERS='desk-1=image:{HERE}/card-1.img;desk-2=image:{HERE}/card-2.img'",
         "# Signing keys that serve for a year, so that the second half needs no new ones.",
-        f'sed \'1a "validity": {{"signer_key_days": 366}},\' {SAMPLES}/authority.json > {HERE}/authority.json',
+        f"sed '1a \"validity\": {json.dumps(VALIDITY)},' {SAMPLES}/authority.json > {HERE}/authority.json",
         *(command.format(here=HERE, samples=HERE) for command in COMMANDS),
         "permit-issuer serve & SERVICE=$!",
         READY,

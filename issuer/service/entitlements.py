@@ -22,6 +22,7 @@ from ..rules.faults import RulesRefused
 from ..rules.rule_set import RuleSet
 from ..store.models.people import District, Holder
 from ..store.models.permits import RuleSet as StoredRuleSet
+from ..store.unit import Unit
 from ..texts import Language
 from .problem_texts import Code
 from .problems import Fault, Problem
@@ -66,6 +67,11 @@ def assess(transaction: Transaction, holder: Holder, today: date, *, until: date
     return evaluate(active(transaction), known(transaction, holder), today, endorsed_until=until)
 
 
+def decide(unit: Unit, holder: Holder, until: date | None) -> Decision:
+    """What the rules in force say, within an act. Raises Problem(NO_RULE_SET), ActRefused(NOT_ELIGIBLE)."""
+    return decision(assess(unit.transaction, holder, unit.today, until=until))
+
+
 def decision(found: Assessment) -> Decision:
     """For the acts. Raises ActRefused(NOT_ELIGIBLE)."""
     if found.permit_class is None:
@@ -94,4 +100,4 @@ def spoken(found: Assessment, lang: Language) -> list[str]:
     return lines
 
 
-__all__ = ["active", "assess", "compiled", "decision", "known", "mistakes", "record", "spoken"]
+__all__ = ["active", "assess", "compiled", "decide", "decision", "known", "mistakes", "record", "spoken"]

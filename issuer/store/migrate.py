@@ -5,6 +5,7 @@ There is no way back: what a migration took away cannot be known again. A back-u
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -29,6 +30,7 @@ class SchemaOutdated(Exception):
         self.wanted = wanted
 
 
+@cache
 def head() -> str:
     """The version that the program needs."""
     found = ScriptDirectory.from_config(_config(None)).get_current_head()

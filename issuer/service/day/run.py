@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .client import SAMPLES, Client, DayFailed
-from .steps import COMMANDS, FIRST, LATER, PASSWORD, YEAR
+from .steps import COMMANDS, FIRST, LATER, PASSWORD, VALIDITY, YEAR
 
 HERE = Path("build/day")
 
@@ -39,7 +39,7 @@ def prepare(here: Path) -> None:
         shutil.rmtree(here)
     here.mkdir(parents=True)
     tree = json.loads((SAMPLES / "authority.json").read_text("utf-8"))
-    tree["validity"] = {"signer_key_days": 366}
+    tree["validity"] = VALIDITY
     (here / "authority.json").write_text(json.dumps(tree))
     for name, text in (("passphrase", secrets.token_hex(16)), ("password", PASSWORD)):
         (here / name).write_text(text + "\n")

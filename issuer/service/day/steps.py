@@ -8,6 +8,8 @@ from typing import Any
 
 YEAR = 340
 """Days between the two halves: the month before the full year, in which the endorsement is done."""
+VALIDITY = {"signer_key_days": 366, "entitlement_key_days": 366}
+"""Signing keys that serve for both halves, so that the second needs no rotation."""
 PASSWORD = "paper-lantern-and-9-oars"  # noqa: S105 - of a demonstration
 CARDS = ("00000000000000000001", "00000000000000000002")
 

@@ -14,7 +14,6 @@ from ...domain.checklist import REQUIRED, Item
 from ...domain.reasons import Reason, refusal
 from ...domain.roles import Act
 from ...store import queries
-from ...store.models.people import Holder
 from ...store.models.permits import Application
 from .. import entitlements
 from ..access import Caller, Endpoints, Scope, by_act, etag
@@ -123,11 +122,7 @@ def extend(application: ApplicationId, body: Why, call: Caller) -> Any:
 def approve(application: ApplicationId, call: Caller) -> Any:
     """By somebody who has neither registered nor accepted it. Class and services follow from the rules in force; the
     permit is opened, and a blank can be laid out for it."""
-    with call.store.read() as transaction:
-        found = _application(transaction, application, call)
-        holder = transaction.get_one(Holder, found.holder_id)
-        decision = entitlements.decision(entitlements.assess(transaction, holder, today(call)))
-    return call.done(applications.approve(*call.by, application, decision, **call.once))
+    return call.done(applications.approve(*call.by, application, entitlements.decide, **call.once))
 
 
 @api.act(

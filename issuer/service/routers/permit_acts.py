@@ -10,10 +10,8 @@ from sqlalchemy import select
 
 from ...acts import permits, persons, upkeep
 from ...acts.permits import NewAddress
-from ...domain.calendar import endorsed
-from ...domain.reasons import Reason
+from ...domain.reasons import Reason, refusal
 from ...domain.roles import Act
-from ...store.models.people import Holder
 from ...store.models.permits import Permit
 from ...store.unit import Receipt
 from .. import entitlements
@@ -31,8 +29,7 @@ from ..schemas.permits import (
     RevokeIn,
     TerminateIn,
 )
-from .holders import today, within
-from .permits import Number, dossier, until_now
+from .permits import Number
 
 api = Endpoints("permits")
 Rehearsal = Annotated[bool, Query(description="true: only show old and new, change nothing")]
@@ -61,22 +58,10 @@ def remind(body: RemindIn, call: Caller) -> Any:
 def endorse(number: Number, body: EndorseIn, call: Caller, rehearsal: Rehearsal = False) -> Any:
     """The yearly endorsement, with a new address, another district and what the rules say now, in one pass. `changes`
     in the receipt is old → new; as a rehearsal, nothing is changed. Then write the card: `POST …/card-update`."""
-    with call.store.read() as transaction:
-        found = dossier(transaction, number, call)
-        moving = found.permit
-        following = endorsed(
-            until=moving.endorsed_until,
-            years_since=moving.years_since,
-            expires=moving.expires_on,
-            today=today(call),
-            rule=call.store.rules.years,
-        )
-        until = max(following.until, today(call))
-        decision = entitlements.decision(entitlements.assess(transaction, found.holder, today(call), until=until))
     receipt = permits.endorse(
         *call.by,
         number,
-        decision,
+        entitlements.decide,
         address=_address(body),
         **call.once,
         rehearsal=rehearsal,
@@ -97,14 +82,10 @@ def endorse(number: Number, body: EndorseIn, call: Caller, rehearsal: Rehearsal 
 )
 def change_entitlements(number: Number, body: EndorseIn, call: Caller, rehearsal: Rehearsal = False) -> Any:
     """What the rules say now, between two endorsements; the card is to be written anew."""
-    with call.store.read() as transaction:
-        found = dossier(transaction, number, call)
-        until = until_now(found.permit, call)
-        decision = entitlements.decision(entitlements.assess(transaction, found.holder, today(call), until=until))
     receipt = permits.change_entitlements(
         *call.by,
         number,
-        decision,
+        entitlements.decide,
         address=_address(body),
         **call.once,
         rehearsal=rehearsal,
@@ -226,10 +207,11 @@ def terminate(number: Number, body: TerminateIn, call: Caller) -> Any:
 
 
 def _of_holder(number: str, call: Caller, act: Callable[[int], Receipt]) -> Receipt:
+    """The act looks whether the holder is within reach: a repetition is answered, wherever they have moved since."""
     with call.store.read() as transaction:
-        held = transaction.scalars(select(Permit).where(Permit.number == number)).one_or_none()
-        holder = within(transaction, held, call.actor.place, Reason.NO_PERMIT).holder_id
-        transaction.get_one(Holder, holder)
+        holder = transaction.scalar(select(Permit.holder_id).where(Permit.number == number))
+    if holder is None:
+        raise refusal(Reason.NO_PERMIT)
     return call.done(act(holder))
 
 
