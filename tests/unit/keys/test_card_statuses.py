@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import sqlite3
@@ -17,6 +18,8 @@ from keys.authority import backup, published_copy, status_shards
 from keys.authority.authority import Authority
 from keys.authority.errors import AuthorityError, AuthorityReason
 from keys.authority.file import from_members
+from keys.publication import command
+from keys.publication import home as publication
 from keys.registry.registry import locked
 from keys.rotation.rotation import Rotation
 from keys.status_list import SHARD_ENTRIES, Place, Status
@@ -279,3 +282,29 @@ def test_a_list_under_another_name(home: Home) -> None:
     (name,) = os.listdir(folder)
     shutil.copy(folder / name, folder / status_file_name("https://permits.utopia.example/status/2"))
     assert reason_of(home.open().statuses.publish_due) is AuthorityReason.DAMAGED
+
+
+def test_publish_puts_lost_revocations_back_into_every_shard(small: Small, tmp_path: Path) -> None:
+    """A home of last week was copied back by hand, and signed its lists anew before anybody noticed."""
+    publication.set_up(small.path, small.open().custody, now=small.now)
+    places = [small.open().allocate() for _ in range(SIZE + 1)]
+    lost = [places[0], places[-1]]
+    assert lost[0].uri != lost[1].uri
+    old = Small.__new__(Small)
+    old.path, old.now = tmp_path / "old", small.now
+    shutil.copytree(small.path, old.path)
+
+    def publish(home: Small) -> None:
+        options = argparse.Namespace(directory=str(tmp_path / "public"), stick=None, dry_run=False)
+        command.publish(options, "en", home.open(), now=home.now, actor=TWO)
+
+    small.days(1)
+    for place in lost:
+        small.open().publish_status(place.index, Status.INVALID, uri=place.uri)
+    publish(small)
+    old.days(2).open().refresh()
+    assert counter(old).status_list(lost[1].uri, now=old.now).lookup(lost[1].index) is Status.VALID
+    publish(old.days(1))
+    trust = counter(old)
+    assert [trust.status_list(place.uri, now=old.now).lookup(place.index) for place in lost] == [Status.INVALID] * 2
+    assert reason_of(lambda: old.open().set({lost[1]: Status.VALID})) is AuthorityReason.STATUS_FINAL
