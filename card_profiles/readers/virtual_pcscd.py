@@ -115,7 +115,7 @@ class VirtualPcscd:
             self.socket_path.chmod(0o777)
             self._process = subprocess.Popen(  # noqa: S603 - our own words
                 [*prefix, "/bin/sh", "-c", _LAUNCH, "sh", self._daemon, str(self._configuration)],
-                stdin=listener,
+                stdin=listener.fileno(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 user=account,
@@ -154,7 +154,7 @@ class VirtualPcscd:
 
 @cache
 def _privacy() -> tuple[list[str], int | None]:
-    """Command prefix, and the account if it must be another one, that keep pcscd from the pid file and the socket of the machine's own one."""
+    """Command prefix, and the account if it must be another one: pcscd is to leave the machine's own one alone."""
     root = os.geteuid() == 0
     user = [] if root else ["--user", "--map-root-user"]
     unshare = ["unshare", "--mount", *user, "/bin/sh", "-c", _OWN_WORLD, "sh"]

@@ -78,7 +78,9 @@ class Guard:
         if origin is not None and origin != f"http://{headers['host']}":
             return _no(403, "origin")
         site = headers.get("sec-fetch-site", "none")
-        if site not in ("same-origin", "none"):
+        # A link from elsewhere may lead to the page, which shows nothing by itself, and wants the key or the cookie.
+        link = path == "/" and method == "GET" and headers.get("sec-fetch-dest") == "document"
+        if site not in ("same-origin", "none") and not link:
             return _no(403, "site")
         if method not in METHODS:
             return _no(405, "method")

@@ -16,6 +16,9 @@ from .steps import Step
 SAMPLES = Path(__file__).parents[2] / "samples"
 
 
+_PLACES = frozenset({"{city}", "{county}", "{town}", "{community}"})
+
+
 class DayFailed(Exception):
     """A step was answered otherwise than it should."""
 
@@ -66,14 +69,14 @@ class Client:
 
 
 def fill(value: Any, known: Mapping[str, str]) -> Any:
-    """A body with what is known by now; a text that is one brace and a number becomes a number."""
+    """A body with what is known by now; the id of a place becomes a number."""
     if isinstance(value, Mapping):
         return {name: fill(item, known) for name, item in value.items()}
     if isinstance(value, list):
         return [fill(item, known) for item in value]
     if isinstance(value, str) and value.startswith("{"):
         text = value.format_map(known)
-        return int(text) if value == "{city}" else text
+        return int(text) if value in _PLACES else text
     return value
 
 

@@ -1,7 +1,6 @@
-"""`make demo`: the main job with the commands that everybody uses, on an embedded software card.
+"""The main job with the commands that everybody uses, on an embedded software card.
 
-Every step is a command that is printed before it runs, so a newcomer can repeat it. After one card was issued and
-checked comes a day of the issuing service over its API; `DEMO=once` ends before it.
+Every step is a command that is printed before it runs, so a newcomer can repeat it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import time
 from pathlib import Path
 
 HERE = Path("build/demo")
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "samples"
 CAN = "123456"
 
 AUTHORITY = "--home {here}/authority --passphrase-file {here}/passphrase"
@@ -71,14 +70,7 @@ def main() -> int:
             print(f"demo: {command[0]} ended with {code} in place of {expected}", file=sys.stderr)
             return 1
     print(f"\nOne card in {time.monotonic() - started:.1f} s. State is in {HERE}; run the commands again as you like.")
-    return 0 if os.environ.get("DEMO") == "once" else _day()
-
-
-def _day() -> int:
-    from .service.day import run
-
-    print("\n── A day of the issuing service, over its API 签发服务的一天", flush=True)
-    return run.main()
+    return 0
 
 
 def _make_passphrase() -> None:
@@ -86,7 +78,3 @@ def _make_passphrase() -> None:
     path = HERE / "passphrase"
     path.write_text(os.urandom(16).hex())
     path.chmod(0o600)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
