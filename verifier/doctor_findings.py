@@ -54,6 +54,7 @@ class Ailment(StrEnum):
     NOT_LOOKED_AT = "not-looked-at"  # what it rests on is wrong
     NO_CARD = "no-card"
     CARD_MUTE = "card-mute"
+    CARD_BUSY = "card-busy"  # another program has it, the page for one
     OTHER_CARD = "other-card"
     CARD_UNUSABLE = "card-unusable"  # a residence permit that is not activated, or terminated
     PERMIT_CARD = "permit-card"

@@ -70,6 +70,8 @@ def _card(state: ReaderState) -> Finding:
     try:
         connection = opening.reader(state.name)
     except ReadFailed as failed:
+        if failed.reason is Reason.READER_BUSY:
+            return finding(Part.CARD, Ailment.CARD_BUSY, Health.NOTE, state.name)
         return finding(Part.CARD, Ailment.CARD_MUTE, Health.NOTE, f"{state.name}: {failed.reason}")
     try:
         why = unusable(Channel(connection, Limits.from_atr(connection.atr)), RESIDENCE_PERMIT_V1)

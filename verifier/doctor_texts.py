@@ -61,6 +61,10 @@ AILMENTS: dict[Ailment, Text] = {
         "卡没有应答:请放正,或换一张卡;仍然如此,请检查读卡器。",
         "The card does not answer: place it squarely, or try another; if it stays so, look at the reader.",
     ),
+    Ailment.CARD_BUSY: (
+        "卡正被其他程序使用(例如窗口页面),没有测试。",
+        "Another program is using the card (the page, for one): not tested.",
+    ),
     Ailment.OTHER_CARD: ("读卡器上是另一种卡。", "There is another kind of card on the reader."),
     Ailment.CARD_UNUSABLE: (
         "这张居住证卡尚未启用或已作废:请用另一张卡测试。",

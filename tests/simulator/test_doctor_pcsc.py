@@ -11,6 +11,7 @@ from test_verifier_watch import plugged
 from toy_card import ToyCard
 
 from card_profiles.model import LifeCycle
+from card_profiles.readers import pcsc
 from tests.factory import NOW, issue
 from verifier.doctor import examine
 from verifier.doctor_findings import Ailment, Part, Surroundings
@@ -60,3 +61,12 @@ def test_cards_that_cannot_be_checked(around: Surroundings, pcscd: PrivatePcscd)
 
 def test_no_reader_at_all(around: Surroundings) -> None:
     assert told(replace(around, readers=tuple), Part.READER) == [Ailment.NO_READER]
+
+
+def test_a_card_that_the_page_is_using(around: Surroundings, pcscd: PrivatePcscd) -> None:
+    with plugged(pcscd, PERMIT):
+        page = pcsc.connect(READERS[0])
+        try:
+            assert told(around, Part.CARD)[0] is Ailment.CARD_BUSY
+        finally:
+            page.close()
