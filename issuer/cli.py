@@ -77,6 +77,10 @@ def _main(arguments: Sequence[str] | None, now: Callable[[], datetime] | None) -
         from .agent import cli as desk
 
         return desk.main(given[1:])
+    if given and given[0] == "paper":
+        from .paper import cli as sheets
+
+        return sheets.main(given[1:], now=now or (lambda: datetime.now(UTC)))
     if given and given[0] == "rules":
         from .rules import cli as rules
 

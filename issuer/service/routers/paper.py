@@ -111,7 +111,10 @@ def card(application: ApplicationId, body: CardFaceIn, call: Caller, request: Re
         if issued is None:
             raise refusal(Reason.NO_CARD, serial=written.serial)
         code = printed.of_issued(asked, issued, desk)
-        return paper.card_face(CardFace.of(asked, desk.office, can=body.can, photo=photo, code=code))
+        face = CardFace.of(
+            asked, desk.office, can=body.can, photo=photo, code=code, office_en=_english(call, desk.office.name)
+        )
+        return paper.card_face(face)
 
     return _sheet(call, request, application, "card", drawn)
 
@@ -139,6 +142,13 @@ def _office(transaction: Transaction, call: Call) -> str:
     """The authority's name; without its keys, that of its city."""
     keys = call.service.keys
     return transaction.get_one(District, _CITY).name if keys is None else keys.desk.office.name
+
+
+def _english(call: Call, name: str) -> str:
+    """The authority's English name, beside a Chinese one."""
+    assert call.service.keys is not None
+    english = call.service.keys.authority.settings.name_en
+    return "" if english == name else english
 
 
 def _desk(call: Call, written: Card) -> Desk:
