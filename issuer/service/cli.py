@@ -1,4 +1,4 @@
-"""`permit-issuer serve | init | db upgrade | audit verify | records export`: what an administrator does beside the API.
+"""`permit-issuer serve | init | db | audit | records`: what an administrator does beside the API.
 
 Exit codes: 0 done; 1 refused, or the audit chain does not hold; 2 the database or a file cannot be used; 64 usage.
 """
@@ -25,7 +25,7 @@ from keys.rotation import issued_cards
 from ..acts import issuance_records, staff
 from ..agent.messages import MAX_MESSAGE
 from ..audit import export, log
-from ..audit.chain import ChainBroken
+from ..audit.chain import ChainBroken, ChainFault
 from ..domain.places import Place
 from ..domain.reasons import ActRefused
 from ..domain.roles import Act, Actor, Role
@@ -36,7 +36,7 @@ from ..store.engine import open_engine
 from ..store.models.people import District, Operator
 from ..store.models.permits import RuleSet
 from ..store.unit import Receipt, Store, Unit
-from . import authority_keys, logs, state
+from . import authority_keys, backup, logs, state
 from .passwords import Passwords
 from .problems import Problem
 from .settings import LOOPBACK, Settings, SettingWrong, from_environment
@@ -75,9 +75,15 @@ def parser() -> argparse.ArgumentParser:
     database = known.add_parser("db", help="the schema 数据库").add_subparsers(required=True, parser_class=_Parser)
     upgrade_ = database.add_parser("upgrade", help="bring the schema up to date 升级")
     upgrade_.set_defaults(command=upgrade)
+    backup_ = database.add_parser("backup", help="copy an SQLite database that is in use 备份")
+    backup_.add_argument("file", type=Path, metavar="FILE", help="a new file 新文件")
+    backup_.set_defaults(command=copy)
     audit = known.add_parser("audit", help="the chain of acts 审计").add_subparsers(required=True, parser_class=_Parser)
     verify_ = audit.add_parser("verify", help="every record and every signature 校验")
     verify_.add_argument("--file", type=Path, metavar="F", help="an export; else the database 导出文件")
+    verify_.add_argument(
+        "--checkpoints", type=Path, metavar="F", help="kept elsewhere: nothing may be lost since 另存的检查点"
+    )
     verify_.set_defaults(command=verify)
     records = known.add_parser("records", help="who signed which card 签发记录")
     records_ = records.add_subparsers(required=True, parser_class=_Parser).add_parser(
@@ -85,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     )
     records_.add_argument("file", type=Path, metavar="FILE")
     records_.set_defaults(command=export_records)
-    for command in (serve_, init_, upgrade_, verify_, records_):
+    for command in (serve_, init_, upgrade_, backup_, verify_, records_):
         command.add_argument("--home", type=Path, metavar="DIR", help="else $PERMIT_HOME 发证机关目录")
     return top
 
@@ -223,9 +229,17 @@ def upgrade(settings: Settings, _options: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
+def copy(settings: Settings, options: argparse.Namespace) -> int:
+    """A back-up of an SQLite database."""
+    backup.copy(settings, options.file)
+    print(f"{options.file}: {options.file.stat().st_size} bytes")
+    return ExitCode.DONE
+
+
 def verify(settings: Settings, options: argparse.Namespace) -> int:
     """The chain in the database, or in an export."""
     keys = authority_keys.audit_keys(settings.home)
+    witness = None if options.checkpoints is None else backup.newest_witness(options.checkpoints)
     try:
         if options.file is not None:
             with options.file.open("rb") as stream:
@@ -235,11 +249,13 @@ def verify(settings: Settings, options: argparse.Namespace) -> int:
             try:
                 migrate.require_current(engine)
                 with Transaction(engine) as transaction:
-                    found = log.verify(transaction, keys)
+                    found = log.verify(transaction, keys, witness=witness)
             finally:
                 engine.dispose()
     except ChainBroken as broken:
-        return _fail(f"the chain does not hold at record {broken.seq}: {broken.fault}", ExitCode.REFUSED)
+        lost = witness is not None and broken.fault is ChainFault.TRUNCATED
+        what = "acts are lost: docs/ADMINISTRATION.md, After a restore" if lost else broken.fault
+        return _fail(f"the chain does not hold at record {broken.seq}: {what}", ExitCode.REFUSED)
     print(f"{found.records} records hold; {found.checkpoints} checkpoints vouch up to record {found.signed_seq}")
     return ExitCode.DONE
 
