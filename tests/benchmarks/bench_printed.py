@@ -119,6 +119,18 @@ def _spotted(picture: Image.Image, random: Random) -> Image.Image:
     return picture
 
 
+def _torn(picture: Image.Image, random: Random) -> Image.Image:
+    """The corner without a finder pattern is gone, up to a fifth of the side along each edge."""
+    picture = picture.copy()
+    edge = 0.12 * picture.width  # of the card around the code
+    right = picture.width - edge
+    cut = random.uniform(0.06, 0.2) * (picture.width - 2 * edge)
+    ImageDraw.Draw(picture).polygon(
+        [(right + edge, right - cut), (right - cut, right + edge), (right + edge, right + edge)], fill=90
+    )
+    return picture
+
+
 def _pale(picture: Image.Image, random: Random) -> Image.Image:
     low = random.uniform(90, 150)
     span = random.uniform(18, 60)
@@ -160,6 +172,7 @@ DISTURBANCES: dict[str, Disturb] = {
     "noise σ 10-45": _noisy,
     "scratches 1-4": _scratched,
     "stain 5-17 % of side": _spotted,
+    "torn corner 6-20 %": _torn,
     "contrast 7-24 %": _pale,
     "light from one side": _shaded,
     "photo-like, JPEG": _photo,
