@@ -172,8 +172,13 @@ class Lane:
             return
         if reason is not None:
             self._fail(visit, ReadFailed(reason, "1"), None)
-        else:
-            self._put(visit, Phase.ASK)
+            return
+        self._put(visit, Phase.ASK)
+        try:
+            if self._connection is not None:
+                self._connection.reset()  # while the clerk types: reading begins with a card that was just powered up
+        except TransportFailed:
+            self._close()  # it is opened again when it is read
 
     def _take_order(self, visit: Visit) -> None:
         if not visit.left.is_set() and (order := self._desk.order(self.reader)) is not None:
@@ -189,13 +194,11 @@ class Lane:
     def _kind(self, visit: Visit) -> Reason | None:
         connection = self._open(visit)
         try:
-            reason = unusable(Channel(connection, Limits()), RESIDENCE_PERMIT_V1)
-            connection.reset()
+            return unusable(Channel(connection, Limits()), RESIDENCE_PERMIT_V1)
         except TransportFailed as error:
             raise ReadFailed(TRANSPORT_REASONS[error.fault], "1", str(error)) from error
         except CardMisbehaved as error:
             raise ReadFailed(Reason.OTHER_CARD, "1", str(error)) from error
-        return reason
 
     def _check(self, visit: Visit, password: Password, order: Order | None, *, asked: bool) -> None:
         """Read and decide; what the card is and what it says is told on the way."""

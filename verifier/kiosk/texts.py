@@ -122,6 +122,7 @@ PAGE: dict[str, Text] = {
         "卡上载明的服务。证件未通过核验,现在不得给予:",
         "On the card, but not to be given now: the permit did not pass",
     ),
+    "copied_because": ("数据写着有效,但卡不是真的。", "So its data says, but the card is not genuine."),
     "held_because": ("卡上载明,但证件未通过核验。", "On the card, but the permit did not pass."),
     "service_yes": ("可享受", "Granted"),
     "service_no": ("不可享受", "Not granted"),

@@ -207,6 +207,7 @@ function show(changed) {
     if (!word || word.phase !== "verdict") images.clear();
     if (camera.running && word && word.phase !== "ask" && word.phase !== "empty") camera.stop();
   }
+  if (!moved && word && word.phase === "reading" && views.readOn(words, word)) return;
   render(moved);
   if (moved || (word && word.phase === "verdict")) announce(word && word.phase !== "empty" ? word : null);
 }

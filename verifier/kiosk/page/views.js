@@ -58,13 +58,24 @@ export function ask(words, word, typed, acts) {
 
 const ORDER = ["1", "2", "3", "8"];
 
+function howFar(word) {
+  return Math.max(0, ORDER.indexOf(word.number)) + (word.total ? word.done / word.total : 0);
+}
+
+// Only what moves: the page is not made anew for each command.
+export function readOn(words, word) {
+  const bar = document.getElementById("how-far");
+  if (!bar) return false;
+  bar.value = howFar(word);
+  document.getElementById("which-step").textContent = words.step(word.number);
+  return true;
+}
+
 export function reading(words, word) {
-  const at = Math.max(0, ORDER.indexOf(word.number));
-  const share = word.total ? word.done / word.total : 0;
   return h("section", { class: "stage" }, cardPicture("reading"),
     h("h1", { tabindex: -1 }, words.say("reading_title")),
-    h("progress", { max: ORDER.length, value: at + share, "aria-label": words.say("reading_title") }),
-    h("p", { class: "hint" }, words.step(word.number)));
+    h("progress", { id: "how-far", max: ORDER.length, value: howFar(word), "aria-label": words.say("reading_title") }),
+    h("p", { class: "hint", id: "which-step" }, words.step(word.number)));
 }
 
 export function failed(words, word, acts, isCode) {
@@ -121,11 +132,12 @@ function facet(words, name, answer) {
   const granted = answer.services.filter((service) => service.entitled).length;
   const number = name === "entitled" && one.outcome === "passed" && answer.accepted;
   const held = name === "entitled" && one.outcome === "passed" && !answer.accepted; // on the card, and not to be given
-  const shape = held ? "not-checked" : one.outcome;
+  const copied = name === "current" && forged && one.outcome === "passed"; // true of the data, and not of this card
+  const shape = held || copied ? "not-checked" : one.outcome;
   return h("section", { class: `facet ${shape}`, id: `facet-${name}`, "data-outcome": one.outcome },
     h("h2", {}, words.say(name)),
-    h("p", { class: "answer" }, icon(shape), h("strong", {}, words.say(held ? "service_held" : one.outcome))),
-    held ? h("p", { class: "why" }, words.say("held_because")) : null,
+    h("p", { class: "answer" }, icon(shape), h("strong", {}, words.say(held ? "service_held" : shape))),
+    held || copied ? h("p", { class: "why" }, words.say(held ? "held_because" : "copied_because")) : null,
     number ? h("p", { class: "why" }, words.say("said_entitled").replace("{n}", granted)) : null,
     reasons.map((reason) => h("p", { class: "why", "data-reason": reason },
       reason === "not-checked" && forged && name !== "genuine" ? words.say("because_not_genuine") : words.reason(reason))),
