@@ -120,6 +120,8 @@ def read_crl(raw: bytes) -> ParsedCrl:
         number = _get(crl.extensions, x509.CRLNumber)
         if number is None or crl.next_update_utc is None:
             raise DecodeError("cRLNumber and nextUpdate are mandatory", path="CertificateList")
+        if not raw.endswith(b"\0" + crl.signature):  # as in a certificate
+            raise DecodeError("signature with unused bits", path="CertificateList")
         algorithm, digest = _algorithm(crl)
         aki = _get(crl.extensions, x509.AuthorityKeyIdentifier)
         understood = (x509.CRLNumber, x509.AuthorityKeyIdentifier)
