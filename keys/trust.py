@@ -1,6 +1,6 @@
 """What a counter trusts: CSCA and link certificates, signers, CRLs, status lists and the service catalogue, as files.
 
-    csca/*.der  link/*.der  signers/*.der  crl/*.crl  status/*.cwt  catalogue.json
+    csca/*.der  link/*.der  removed/*.der  signers/*.der  crl/*.crl  status/*.cwt  catalogue.json
 
 Reading is light: signers are found by `kid` without `cryptography.x509`, which loads when the first chain is checked.
 Nothing here is believed because of where it lies: a signer is handed out by one call only, and it checks the chain.
@@ -38,6 +38,7 @@ MAX_CRL = 1 << 20
 MAX_CATALOGUE = 1 << 20
 
 _CSCA, _LINK, _SIGNERS, _CRL, _STATUS, _CATALOGUE = "csca", "link", "signers", "crl", "status", "catalogue.json"
+_REMOVED = "removed"
 _NO_GRACE = timedelta(0)
 
 
@@ -87,13 +88,18 @@ class TrustStore:
         *,
         csca: Iterable[bytes],
         links: Iterable[bytes] = (),
+        removed: Iterable[bytes] = (),
         signers: Iterable[bytes] = (),
         crls: Iterable[bytes] = (),
         status: Mapping[str, bytes] | None = None,
         catalogue: bytes | None = None,
     ) -> None:
-        self.csca = tuple(csca)
-        self.links = tuple(links)
+        self.removed = tuple(removed)
+        """CSCA certificates whose key is compromised: neither a root nor a link may bring it back."""
+        kids = {_kid(certificate, f"{_REMOVED}/") for certificate in self.removed}
+        self.csca, self.links = (
+            tuple(one for one in given if not kids or _kid(one, "") not in kids) for given in (csca, links)
+        )
         self.crls = tuple(crls)
         self.catalogue = catalogue
         """The service catalogue as it came; None when the store has none."""
@@ -129,6 +135,7 @@ class TrustStore:
         store = cls(
             csca=_read_all(root, _CSCA, ".der", MAX_CERTIFICATE),
             links=_read_all(root, _LINK, ".der", MAX_CERTIFICATE),
+            removed=_read_all(root, _REMOVED, ".der", MAX_CERTIFICATE),
             signers=_read_all(root, _SIGNERS, ".der", MAX_CERTIFICATE),
             crls=_read_all(root, _CRL, ".crl", MAX_CRL),
             catalogue=catalogue,
@@ -189,10 +196,20 @@ class TrustStore:
         document_type: str | None = None,
         crl_grace: timedelta = _NO_GRACE,
     ) -> None:
-        """Check the chain of a certificate that came with the data, such as EF.SOD's; `ChainError` unless it holds."""
-        self._validator().validate(
-            certificate, purpose=purpose, at=at, now=now, document_type=document_type, crl_grace=crl_grace
-        )
+        """Check the chain of a certificate that came with the data, such as EF.SOD's; `ChainError` unless it holds.
+
+        What a removed CSCA issued is refused as revoked.
+        """
+        from .chain import ChainError, ChainReason
+
+        try:
+            self._validator().validate(
+                certificate, purpose=purpose, at=at, now=now, document_type=document_type, crl_grace=crl_grace
+            )
+        except ChainError as error:
+            if error.reason is ChainReason.UNKNOWN_ISSUER and self._is_of_removed(certificate):
+                raise ChainError("its CSCA is compromised", reason=ChainReason.REVOKED) from error
+            raise
 
     def despite_revocation(self, kid: bytes) -> TrustStore:
         """The same store, to which the signer `kid` counts as if it had not been revoked.
@@ -259,6 +276,11 @@ class TrustStore:
         except OSError as error:
             reason = TrustReason.UNREADABLE
             raise TrustError(error.strerror or "unreadable", reason=reason, path=name) from error
+
+    def _is_of_removed(self, certificate: bytes) -> bool:
+        from .parsed_certificate import is_signed_by, read_certificate
+
+        return any(is_signed_by(read_certificate(certificate), read_certificate(one)) for one in self.removed)
 
     def _validator(self) -> ChainValidator:
         if self._chains is None:

@@ -112,6 +112,7 @@ def _succession(directory: str, standing: str | None, now: datetime) -> None:
         Rule.CRL_DATE_CHANGED,
         Rule.CRL_OLDER,
         Rule.CRL_NUMBER,
+        Rule.ROOT_RETURNS,
     }
     for finding in lint(new, previous=previous, now=now):
         if finding.rule in back:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +27,7 @@ from ..registry.registry import RESTORED, Actor
 from ..spki import MAX_CERTIFICATE, certificate_spki, key_id
 from ..status_list import StatusList, StatusListError, StatusListReason
 from ..trust import MAX_CRL, status_file_name
+from . import removed_roots
 from .authority import Authority
 from .errors import AuthorityError, AuthorityReason
 
@@ -43,6 +44,7 @@ class PublishedCopy:
     directory: str
     csca: dict[str, ParsedCertificate] = field(default_factory=dict)
     links: dict[str, ParsedCertificate] = field(default_factory=dict)
+    removed: dict[str, ParsedCertificate] = field(default_factory=dict)
     signers: dict[str, ParsedCertificate] = field(default_factory=dict)
     crls: tuple[tuple[bytes, ParsedCrl], ...] = ()
     status: tuple[bytes, ...] = ()
@@ -73,6 +75,7 @@ def read(directory: str) -> PublishedCopy:
             directory=root,
             csca=_certificates(root, "csca"),
             links=_certificates(root, "link"),
+            removed=_certificates(root, "removed"),
             signers=_certificates(root, "signers"),
             crls=tuple((raw, read_crl(raw)) for _, raw in _files(root, "crl", ".crl", MAX_CRL)),
             status=tuple(raw for _, raw in _files(root, "status", ".cwt", status_list.MAX_SIZE)),
@@ -87,7 +90,11 @@ def catch_up(authority: Authority, copies: Sequence[PublishedCopy], *, now: date
     `AuthorityError` (DAMAGED) when a list is signed by none of the authority's keys, or two lists contradict.
     """
     authorities = _trusted(authority, copies)
+    for copy in copies:
+        _take_removed(authority, copy, now, actor)
     keys = [name for copy in copies for name in _adopt(authority, copy, authorities, now, actor)]
+    for copy in copies:  # and what an older copy brought back with it
+        _take_removed(authority, copy, now, actor)
     before = len(authority.registry.revocations())
     for copy in copies:
         for raw, crl in copy.crls:
@@ -107,14 +114,62 @@ def catch_up(authority: Authority, copies: Sequence[PublishedCopy], *, now: date
     return done
 
 
-def _trusted(authority: Authority, copies: Iterable[PublishedCopy]) -> list[ParsedCertificate]:
-    """Our own CSCA certificates, and those to which link certificates lead from them."""
+def _take_removed(authority: Authority, copy: PublishedCopy, now: datetime, actor: Actor) -> None:
+    """A root that was removed as compromised stays so, although the backup knows nothing of it. No CSCA vouches for
+    that, least of all this one; a copy that lies about it can take a root away and not bring one in."""
+    for certificate in copy.removed.values():
+        for key in authority.registry.keys:
+            if key.purpose is not Purpose.CSCA or key.kid != _kid(certificate):
+                continue
+            place = removed_roots.announce(authority.trust_dir, f"{key.name}.der", certificate.der)
+            if key.compromised_at is None:
+                authority.registry.move(
+                    key,
+                    KeyEvent.COMPROMISE,
+                    KeyState.COMPROMISED,
+                    at=now,
+                    actor=actor,
+                    detail={"published": copy.directory},
+                    certificate=place,
+                    compromised_at=now,
+                    retired_at=key.retired_at or now,
+                )
+            removed_roots.remove(authority.trust_dir, certificate.der)
+
+
+def _trusted(authority: Authority, copies: Sequence[PublishedCopy]) -> list[ParsedCertificate]:
+    """Our own CSCA certificates, those in releases of our own publication, and those to which links lead from them.
+
+    After a compromise no link leads to the next root: only the publication's own keys vouch for it.
+    """
     trusted = [authority.certificate(key) for key in authority.registry.keys if key.purpose is Purpose.CSCA]
+    trusted += [root for copy in copies for root in _released(authority, copy)]
     links = [link for copy in copies for link in copy.links.values()]
     while found := [link for link in links if any(is_signed_by(link, above) for above in trusted)]:
         trusted.extend(found)
         links = [link for link in links if link not in found]
     return trusted
+
+
+def _released(authority: Authority, copy: PublishedCopy) -> list[ParsedCertificate]:
+    """The CSCA certificates of a release, if it is one that keys of this authority's publication signed."""
+    directory, folder = os.path.split(copy.directory)
+    if folder != "targets":
+        return []
+    try:
+        from ..publication import home, layout, metadata, root
+        from ..publication.errors import PublicationError
+    except ImportError:
+        return []
+    try:
+        release, ours = metadata.read_release(directory), home.roots(authority.home)
+        root.require_chain(release.roots)
+    except PublicationError:
+        return []
+    if not ours or release.roots[0] != ours[0]:
+        return []
+    names = [name for name in release.targets if layout.kind_of(name) is layout.Kind.CSCA]
+    return [read_certificate(release.targets[name]) for name in names]
 
 
 def _adopt(
@@ -126,6 +181,8 @@ def _adopt(
     adopted = []
     for folder, certificates in (("csca", copy.csca), ("link", copy.links), ("signers", copy.signers)):
         for name, certificate in certificates.items():
+            if folder == "csca" and _kid(certificate) in known:
+                continue
             genuine = any(is_signed_by(certificate, above) for above in authorities) or _kid(certificate) in vouched
             if not genuine:
                 where = f"{copy.directory}/{folder}/{name}"

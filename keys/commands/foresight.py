@@ -9,12 +9,14 @@ from hashlib import sha256
 
 from ..algorithms import Purpose
 from ..authority import root_renewal
+from ..authority.authority import Authority
 from ..errors import DecodeError
 from ..files import PRIVATE, PUBLIC, replace
 from ..foresight import simulator, simulator_picture
+from ..parsed_certificate import is_signed_by
 from ..publication import command as publication
 from ..publication.errors import PublicationError
-from ..registry.lifecycle import RULES, KeyState
+from ..registry.lifecycle import ROLE_RULES, RULES, KeyState
 from ..registry.registry import KeyRecord, load
 from ..rotation import drill as drills
 from ..rotation import issued_cards
@@ -23,6 +25,7 @@ from ..rotation.plans import Coverage, Known
 from ..rotation.rotation import Rotation
 from .common import MINUTE, Refused, Terminal, add_people, moment, read_file
 from .messages import LANGUAGES
+from .texts import event_name
 
 NOT_SAFE = 3
 """Exit code of `simulate` when too few counters know the key."""
@@ -89,6 +92,16 @@ _SAY = {
     "done": (
         "  {key} 已标记为泄露并吊销。请运行 permit-keys rotate --replace {key} --override 原因，换用新密钥。",
         "  {key} is compromised and revoked. For a new key run permit-keys rotate --replace {key} --override REASON.",
+    ),
+    "removed": (
+        "  {key} 已标记为泄露，其根证书不再发布；由它签发的证书全部失效。",
+        "  {key} is compromised: its root is published no more, and nothing that it certified is believed.",
+    ),
+    "role": (
+        "{key} 是发布用的密钥，不签发卡片。请依次运行：permit-keys compromise {key}、"
+        "permit-keys renew-root --replace {key}、permit-keys publish。",
+        "{key} is a key of the publication and signs no cards. Run permit-keys compromise {key}, permit-keys "
+        "renew-root --replace {key}, permit-keys publish.",
     ),
     "publish": (
         "  尚未发布：请运行 permit-keys publish，使柜台获知。",
@@ -223,12 +236,15 @@ def _drill(terminal: Terminal) -> int:
     since = moment(options.since, terminal.language)
     until = moment(options.until, terminal.language) if options.until else terminal.clock()
     key, _ = _key(terminal, options.key)
+    if key.purpose in ROLE_RULES:
+        raise Refused(_text(terminal, "role", key=key.name))
     if key.purpose not in drills.REMEDIES:
         raise Refused(_text(terminal, "no_cards", key=key.name))
     if since > until:
         raise Refused(_text(terminal, "window"))
     cards = _cards(terminal, options.journal)
-    found = drills.drill(cards, purpose=key.purpose, kid=key.kid, since=since, until=until)
+    certified = _certified(terminal, key) if key.purpose is Purpose.CSCA else ()
+    found = drills.drill(cards, purpose=key.purpose, kid=key.kid, since=since, until=until, certified=certified)
     plan = drills.plan_table(found).encode()
     replace(os.path.abspath(options.plan), plan, mode=PRIVATE)
     _tell_drill(terminal, key, found)
@@ -236,7 +252,8 @@ def _drill(terminal: Terminal) -> int:
         _tell(terminal, "rehearsed")
         return 0
     authority = terminal.open()
-    Rotation(authority, terminal.actor).compromise(key.name, since=since)
+    rotation = Rotation(authority, terminal.actor)
+    rotation.compromise(key.name, since=since)
     authority.registry.note(
         "drill",
         at=terminal.clock(),
@@ -248,7 +265,14 @@ def _drill(terminal: Terminal) -> int:
         besides=len(found.refused_besides),
         plan=sha256(plan).hexdigest(),
     )
-    _tell(terminal, "done", key=key.name)
+    if key.purpose is Purpose.CSCA:
+        _tell(terminal, "removed", key=key.name)
+        # Without a root there is nothing to publish; and new signers take a new root.
+        done = rotation.replace(key.name, override=options.override or f"{key.name} is compromised")
+        for one in done:
+            print(f"  {one.key.name}: {event_name(one.event, terminal.language)}")
+    else:
+        _tell(terminal, "done", key=key.name)
     if not options.publish:
         _tell(terminal, "publish")
         return 0
@@ -269,8 +293,19 @@ def _tell_drill(terminal: Terminal, key: KeyRecord, found: drills.Drill) -> None
     if found.refused_besides:
         _tell(terminal, "besides", count=len(found.refused_besides))
     count = len(found.planned) + len(found.refused_besides)
-    new = key.purpose is Purpose.DOCUMENT_SIGNER
+    new = key.purpose is not Purpose.ENTITLEMENT_SIGNER
     _tell(terminal, "plan", path=terminal.options.plan, sign=0 if new else count, new=count if new else 0)
+
+
+def _certified(terminal: Terminal, csca: KeyRecord) -> frozenset[bytes]:
+    """The kids of all that this CSCA certified."""
+    authority = Authority.look(terminal.home, clock=terminal.clock)
+    root = authority.certificate(csca)
+    return frozenset(
+        key.kid
+        for key in authority.registry.keys
+        if key.certificate and key.purpose is not Purpose.CSCA and is_signed_by(authority.certificate(key), root)
+    )
 
 
 def _key(terminal: Terminal, name: str) -> tuple[KeyRecord, tuple[KeyRecord, ...]]:

@@ -42,7 +42,8 @@ def set_up(options: argparse.Namespace, language: str, authority: Authority, *, 
     """`permit-keys publication`. Raises PublicationError."""
     home, releasing = _library()
     if not home.roots(authority.home):
-        home.set_up(authority.home, authority.custody, now=now, timestamp_days=options.timestamp_days)
+        uris = home.default_uris(authority.settings.key_uri)
+        home.set_up(authority.home, authority.custody, now=now, uris=uris, timestamp_days=options.timestamp_days)
     releasing.role_keys.take_up(authority, actor)
     anchor = os.path.join(authority.home, home.FOLDER, "roots", "1.root.json")
     print(_say(Text.SET_UP, language, anchor=anchor))

@@ -69,6 +69,8 @@ class Rule(StrEnum):
     CRL_DATE_CHANGED = "crl_date_changed"
     """The revocation of an entry was moved to a later date."""
     CATALOGUE_OLDER = "catalogue_older"
+    ROOT_RETURNS = "root_returns"
+    """A compromised CSCA is root or link again, or is no longer listed as removed."""
 
 
 class PublicationError(Exception):

@@ -85,10 +85,10 @@ class ListSigner:
     """Counts its own signatures; called only when the list is signed anew."""
 
 
-def default_uris() -> dict[Role, tuple[str, ...]]:
-    """Where the keys lie when nobody says otherwise: files, for a small authority and for demonstrations."""
+def default_uris(uri: Callable[[str, str], str] = "file:{}{}".format) -> dict[Role, tuple[str, ...]]:
+    """Where the keys lie when nobody says otherwise: where `uri` puts a name and its suffix; else in files."""
     return {
-        role: tuple(f"file:tuf-{role}-{number}.p8" for number in range(1, count + 1))
+        role: tuple(uri(f"tuf-{role}-{number}", ".p8") for number in range(1, count + 1))
         for role, (_, count) in KEY_COUNTS.items()
     }
 
@@ -268,6 +268,8 @@ def _recover(
 def _master_list(folder: str, signer: ListSigner | None, targets: Mapping[str, bytes], now: datetime) -> bytes | None:
     """The list as signed last, while it still lists what is published: signed anew, every release would differ."""
     wanted = {data for name, data in targets.items() if kind_of(name) in {Kind.CSCA, Kind.LINK}}
+    if not wanted:
+        return None  # a release without a root is refused for that
     try:
         raw = _read(folder, _LIST)
         listed, verified = master_list.verify(raw)

@@ -38,6 +38,8 @@ class Kind(StrEnum):
 
     CSCA = "csca"
     LINK = "link"
+    REMOVED = "removed"
+    """CSCA certificates whose key is compromised, for good."""
     SIGNER = "signers"
     CRL = "crl"
     STATUS = "status"
@@ -57,6 +59,7 @@ class _Place:
 _FOLDERS = {
     Kind.CSCA: _Place(suffix=".der", max_size=MAX_CERTIFICATE, max_count=MAX_FILES),
     Kind.LINK: _Place(suffix=".der", max_size=MAX_CERTIFICATE, max_count=MAX_FILES),
+    Kind.REMOVED: _Place(suffix=".der", max_size=MAX_CERTIFICATE, max_count=MAX_FILES),
     Kind.SIGNER: _Place(suffix=".der", max_size=MAX_CERTIFICATE, max_count=MAX_FILES),
     Kind.CRL: _Place(suffix=".crl", max_size=MAX_CRL, max_count=MAX_FILES),
     Kind.STATUS: _Place(suffix=".cwt", max_size=MAX_STATUS_LIST, max_count=MAX_FILES),

@@ -42,6 +42,7 @@ def lint(new: Targets, *, previous: Targets | None, now: datetime) -> tuple[Find
     authorities, crls = list(_authorities(sound)), dict(_crls(sound))
     found += _malformed(sound, crls)
     found += _missing(sound)
+    found += _roots_that_return(sound, previous or {})
     found += _status(sound, previous or {}, signers, now)
     found += (
         Finding(rule=Rule.CRL_SIGNATURE, target=name)
@@ -79,7 +80,7 @@ def _malformed(new: Targets, crls: Mapping[str, ParsedCrl]) -> Iterator[Finding]
     for name, data in new.items():
         kind = kind_of(name)
         try:
-            if kind in {Kind.CSCA, Kind.LINK, Kind.SIGNER, Kind.SUPPORT}:
+            if kind in {Kind.CSCA, Kind.LINK, Kind.REMOVED, Kind.SIGNER, Kind.SUPPORT}:
                 read_certificate(data)
             elif kind is Kind.CRL and name not in crls:
                 read_crl(data)
@@ -98,14 +99,40 @@ def _missing(new: Targets) -> Iterator[Finding]:
 
 def _vanished(new: Targets, previous: Targets, now: datetime) -> Iterator[Finding]:
     """A certificate may leave when it has expired. Which name it goes by does not matter; lists keep theirs."""
-    contents = set(new.values())
+    contents, removed = set(new.values()), _removed(new)
     for name, data in previous.items():
         kind = kind_of(name)
         if kind in {Kind.CSCA, Kind.LINK, Kind.SIGNER} and data not in contents:
-            if now <= read_certificate(data).not_after:
+            if now <= read_certificate(data).not_after and not (kind is not Kind.SIGNER and _goes(data, removed)):
                 yield Finding(rule=Rule.VANISHED, target=name)
         elif kind in {Kind.STATUS, Kind.CATALOGUE} and name not in new:
             yield Finding(rule=Rule.VANISHED, target=name)
+
+
+def _removed(targets: Targets) -> list[bytes]:
+    return [data for name, data in targets.items() if kind_of(name) is Kind.REMOVED]
+
+
+def _goes(certificate: bytes, removed: list[bytes]) -> bool:
+    """Whether a root or link goes with one of the removed roots: it is of that key, or by it."""
+    try:
+        kid, parsed = key_id(certificate_spki(certificate)), read_certificate(certificate)
+        return any(
+            key_id(certificate_spki(lost)) == kid or is_signed_by(parsed, read_certificate(lost)) for lost in removed
+        )
+    except DecodeError:
+        return False  # told as malformed
+
+
+def _roots_that_return(new: Targets, previous: Targets) -> Iterator[Finding]:
+    """What was removed stays so, whoever says otherwise: a backup, or the thief."""
+    removed = _removed(new)
+    for name, data in new.items():
+        if kind_of(name) in {Kind.CSCA, Kind.LINK} and _goes(data, removed):
+            yield Finding(rule=Rule.ROOT_RETURNS, target=name)
+    for name, data in previous.items():
+        if kind_of(name) is Kind.REMOVED and data not in removed:
+            yield Finding(rule=Rule.ROOT_RETURNS, target=name)
 
 
 def _status(new: Targets, previous: Targets, signers: Mapping[bytes, list[bytes]], now: datetime) -> Iterator[Finding]:

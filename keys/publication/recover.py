@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..authority import removed_roots
 from ..files import PUBLIC, replace
 from ..parsed_certificate import read_crl
 from ..spki import certificate_spki, key_id
@@ -44,6 +45,10 @@ def recover(trust_directory: str, published: Mapping[str, bytes]) -> Recovered:
     revoke: dict[str, Mapping[int, Status]] = {}
     for name, data in sorted(published.items()):
         kind = kind_of(name)
+        if kind is Kind.REMOVED and name not in own:
+            removed_roots.announce(trust_directory, name.removeprefix(f"{Kind.REMOVED}/"), data)
+            removed_roots.remove(trust_directory, data)
+            taken.append(name)
         if kind not in {Kind.STATUS, Kind.CRL} or own.get(name) == data:
             continue
         if kind is Kind.CRL:

@@ -88,6 +88,7 @@ RULES: Mapping[Rule, tuple[str, str]] = {
     Rule.CRL_EXPIRED: ("吊销列表已过期", "an expired revocation list"),
     Rule.CRL_ENTRY_GONE: ("已吊销的证书又变为有效", "a revoked certificate comes back"),
     Rule.CRL_DATE_CHANGED: ("吊销日期被推后", "a revocation was moved to a later date"),
+    Rule.ROOT_RETURNS: ("已泄露的根证书又被信任", "a compromised root comes back"),
     Rule.CATALOGUE_OLDER: ("服务目录比已发布的旧", "a catalogue older than the published one"),
 }
 

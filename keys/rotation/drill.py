@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -32,8 +32,9 @@ class Remedy(StrEnum):
 REMEDIES: dict[Purpose, Remedy] = {
     Purpose.ENTITLEMENT_SIGNER: Remedy.RE_SIGN,
     Purpose.DOCUMENT_SIGNER: Remedy.REPLACE,
+    Purpose.CSCA: Remedy.REPLACE,
 }
-"""Purposes whose keys sign cards."""
+"""Purposes whose keys sign cards, and the one that certified those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +68,29 @@ class Drill:
         return tuple(one for one in self.affected if one.remedy is not Remedy.NONE)
 
 
-def drill(cards: Iterable[IssuedCard], *, purpose: Purpose, kid: bytes, since: datetime, until: datetime) -> Drill:
+def drill(
+    cards: Iterable[IssuedCard],
+    *,
+    purpose: Purpose,
+    kid: bytes,
+    since: datetime,
+    until: datetime,
+    certified: Collection[bytes] = (),
+) -> Drill:
     """Cards that the key `kid` signed from `since` to `until`, both included, out of an export of the journal.
 
+    Of a CSCA, the cards that its signers signed; `certified` are their kids.
     ValueError when keys of this purpose sign no cards, or the window is none.
     """
     if purpose not in REMEDIES:
         raise ValueError(f"a {purpose} signs no cards")
     if since.tzinfo is None or until.tzinfo is None or since > until:
         raise ValueError("a window goes from one moment with a zone to a later one")
+    root = purpose is Purpose.CSCA
+    kids = frozenset(certified) if root else frozenset((kid,))
     affected, besides = [], []
     for card in cards:
-        by_key = [one for one in card.signatures if one.kid == kid and one.purpose is purpose]
+        by_key = [one for one in card.signatures if one.kid in kids and (root or one.purpose is purpose)]
         unnamed = [one for one in card.signatures if not one.kid and since <= one.at <= until]
         within = [one for one in by_key if since <= one.at <= until]
         if within or unnamed:
@@ -87,10 +99,10 @@ def drill(cards: Iterable[IssuedCard], *, purpose: Purpose, kid: bytes, since: d
                     card=card,
                     signed=tuple(sorted(one.at for one in (*within, *unnamed))),
                     certain=bool(within),
-                    remedy=_remedy(card, purpose, kid),
+                    remedy=_remedy(card, purpose, kids),
                 )
             )
-        elif by_key and _remedy(card, purpose, kid) is not Remedy.NONE:
+        elif by_key and _remedy(card, purpose, kids) is not Remedy.NONE:
             besides.append(card)
     return Drill(
         purpose=purpose,
@@ -128,13 +140,18 @@ def plan_table(done: Drill) -> str:
     return stream.getvalue()
 
 
-def _remedy(card: IssuedCard, purpose: Purpose, kid: bytes) -> Remedy:
-    """What the key signed last is in force, or may be: a write that was cut off ends with the old or with the new."""
+def _remedy(card: IssuedCard, purpose: Purpose, kids: frozenset[bytes]) -> Remedy:
+    """What the key signed last is in force, or may be: a write that was cut off ends with the old or with the new.
+
+    EF.SOD is never written again: a card whose CSCA is gone has nothing left to stand on.
+    """
     if card.is_void:
         return Remedy.NONE
+    if purpose is Purpose.CSCA:
+        return Remedy.REPLACE
     notes: list[Signature] = sorted(
         (one for one in card.signatures if one.purpose in {purpose, None}), key=lambda one: (one.at, one.done)
     )
     last_done = max((place for place, one in enumerate(notes) if one.done), default=0)
     in_force = notes[last_done:]
-    return REMEDIES[purpose] if any(one.kid in {kid, b""} for one in in_force) else Remedy.NONE
+    return REMEDIES[purpose] if any(one.kid in {*kids, b""} for one in in_force) else Remedy.NONE

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..algorithms import Purpose
 from ..authority.authority import LOCK_WAIT, Authority
+from ..parsed_certificate import is_signed_by
 from ..registry import lifecycle, registry
 from ..registry.lifecycle import KeyEvent, KeyState
 from ..registry.registry import Actor, AuthorityError, AuthorityReason, Intent, KeyRecord, key_name
@@ -178,13 +179,29 @@ class Rotation:
             self._plans.require_own_life(key.purpose, key.name)
             active = self.registry.in_state(key.purpose, KeyState.ACTIVE)
             if (active and active[0].name != key.name) or (not active and key.retired_at is None):
-                return tuple(done)
+                return (*done, *self._replace_certified(key, override))
             begun = self._plans.begun(key.purpose)
             if not begun:
                 done.append(self.stage(key.purpose, active_from=self._plans.now(), another=True, override=override))
                 begun = (done[-1].key,)
             done.append(self.activate(key.purpose, name=begun[-1].name, override=override))
-            return tuple(done)
+            return (*done, *self._replace_certified(key, override))
+
+    def _replace_certified(self, csca: KeyRecord, override: str) -> Iterator[Done]:
+        """What a compromised CSCA certified is refused with it: signers in use get successors, staged ones never
+        begin."""
+        if csca.purpose is not Purpose.CSCA or csca.state is not KeyState.COMPROMISED:
+            return
+        root = self._authority.certificate(csca)
+        for key in self.registry.keys:
+            if key.purpose is Purpose.CSCA or not key.certificate:
+                continue
+            if not is_signed_by(self._authority.certificate(key), root):
+                continue
+            if key.state is KeyState.STAGED:
+                yield self.retire(key.name, override=override)
+            elif key.state is KeyState.ACTIVE:
+                yield from self.replace(key.name, override=override)
 
     def stage_due(self, purpose: Purpose) -> datetime:
         """When `rotate` will stage the next key of a purpose; far away when one is staged already."""

@@ -12,7 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..algorithms import Purpose
-from ..authority import certification
+from ..authority import certification, removed_roots
 from ..authority.authority import Authority
 from ..authority.certification import Dates
 from ..certificates import CertificationAuthority
@@ -239,6 +239,10 @@ class Steps:
     def _compromise(self, arguments: Arguments) -> None:
         key = self._key(arguments)
         since, at = _moment(arguments["compromised_at"]), _moment(arguments["at"])
+        values: dict[str, datetime | str | None] = {"compromised_at": since, "retired_at": key.retired_at or at}
+        root = self._authority.certificate(key).der if key.purpose is Purpose.CSCA else b""
+        if root:
+            values["certificate"] = removed_roots.announce(self._authority.trust_dir, f"{key.name}.der", root)
         with self._registry.transaction():
             if key.compromised_at is None or since < key.compromised_at:
                 self._registry.move(
@@ -248,11 +252,12 @@ class Steps:
                     at=at,
                     actor=_actor(arguments),
                     detail=_told(arguments, was=key.state, since=arguments["compromised_at"]),
-                    compromised_at=since,
-                    retired_at=key.retired_at or at,
+                    **values,
                 )
             if arguments.get("revoked_at"):
                 self._revoke(key, arguments)
+        if root:
+            removed_roots.remove(self._authority.trust_dir, root)
         if arguments.get("revoked_at"):
             self._publish_crl()
 

@@ -98,7 +98,7 @@ def test_the_plan_is_a_table_with_the_window_first() -> None:
     ]
 
 
-@pytest.mark.parametrize("purpose", [Purpose.STATUS_SIGNER, Purpose.CSCA, Purpose.CARD_MASTER_KEY])
+@pytest.mark.parametrize("purpose", [Purpose.STATUS_SIGNER, Purpose.AUDIT_SIGNER, Purpose.CARD_MASTER_KEY])
 def test_keys_that_sign_no_cards(purpose: Purpose) -> None:
     with pytest.raises(ValueError):
         run(purpose=purpose)
