@@ -112,7 +112,7 @@ class House:
             "district": self.places[place],
             "names": {"native": f"Native {given}", "latin_surname": family, "latin_given": given},
             "sex": "F",
-            "birth_date": "1991-04-17",
+            "birth_date": (date(1991, 4, 17) + timedelta(days=number // 8)).isoformat(),
             "nationality": "UTO",
             "address": "新城区梧桐街道书香里8号2单元301室",
             "residence_since": since.isoformat(),
