@@ -193,6 +193,7 @@ def test_not_the_same_person(world: CounterWorld, look: Look) -> None:
     type_can(page)
     page.locator("#other").click()
     expect(page.locator("#alarm")).to_contain_text("do not accept")
+    assert page.locator(".services li.passed").count() == 0
     save(page, "kiosk-en-another-person")
 
 

@@ -10,7 +10,7 @@ const TOLD_BY_SERVICES = ["service-expired", "service-not-in-catalogue", "servic
 const DATA_TOO_OLD = ["trust-too-old-for-services", "status-list-too-old-for-services"];
 
 export function idle(words, service, acts) {
-  if (service.reason) return notice(words, "failed", words.say("failed_title"), words.reason(service.reason));
+  if (service.reason) return notice(words, "warning", words.say("down_title"), words.reason(service.reason));
   return h("section", { class: "stage" },
     cardPicture("idle"),
     h("h1", { tabindex: -1 }, words.say("idle_title")),
@@ -78,8 +78,10 @@ export function reading(words, word) {
     h("p", { class: "hint", id: "which-step" }, words.step(word.number)));
 }
 
+const BLAME = { 1: "failed", 2: "warning", 3: "not-checked" }; // the card, the reading, our own data
+
 export function failed(words, word, acts, isCode) {
-  return notice(words, "failed", words.say("failed_title"), words.reason(word.reason),
+  return notice(words, BLAME[word.answer.exit_code], words.say("failed_title"), words.reason(word.reason),
     isCode
       ? h("button", { type: "button", id: "clear", onclick: acts.clear }, words.say("clear"))
       : h("button", { type: "button", id: "again", onclick: acts.again }, words.say("again")));
@@ -112,7 +114,7 @@ export function verdict(words, word, state, acts) {
     h("div", { class: "facets" }, FACETS.map((name) => facet(words, name, answer))),
     h("div", { class: "columns" },
       answer.holder ? holder(words, word, answer, state, acts) : null,
-      h("div", { class: "side" }, services(words, word, answer), verdictTools(words, word, printed, state, acts))));
+      h("div", { class: "side" }, services(words, word, answer, state), verdictTools(words, word, printed, state, acts))));
 }
 
 function verdictTools(words, word, printed, state, acts) {
@@ -188,12 +190,13 @@ function compare(words, word, state, acts) {
     h("button", { type: "button", id: "other", class: "quiet", onclick: () => acts.compared("other") }, words.say("other")));
 }
 
-function services(words, word, answer) {
-  const held = !answer.accepted;
+function services(words, word, answer, state) {
+  const another = state.compared === "other";
+  const held = !answer.accepted || another;
   const others = word.others || [];
   if (!answer.services.length && !others.length) return null;
   return h("section", { class: "services" },
-    h("h2", {}, held && answer.services.length ? words.say("services_held") : words.say("services")),
+    h("h2", {}, held && answer.services.length ? words.say(another ? "services_another" : "services_held") : words.say("services")),
     h("ul", {}, answer.services.map((service) => {
       const undecided = service.entitled ? held : DATA_TOO_OLD.includes(service.reason);
       const outcome = undecided ? "not-checked" : service.entitled ? "passed" : "failed";
