@@ -42,6 +42,11 @@ _SINCE_1 = (
 """Who signed a list, and the SHA-256 of it."""
 
 
+def is_current(database: sqlite3.Connection) -> bool:
+    """Whether the tables are of this version; asks for no lock."""
+    return bool(database.execute("PRAGMA user_version").fetchone()[0] == VERSION)
+
+
 def bring_up_to_date(database: sqlite3.Connection) -> None:
     """Make the tables, or add what came since; within a transaction of the caller. `sqlite3.DatabaseError` for a
     version that is not known."""

@@ -32,6 +32,7 @@ from . import status_schema
 __all__ = ["FILE_NAME", "Absorbed", "ListSigner", "Place", "ShardError", "ShardReason", "ShardStore"]
 
 FILE_NAME = "status.db"
+BUSY_TIMEOUT = 10.0  # seconds to wait for another process
 _TRIES = 64
 
 
@@ -94,9 +95,12 @@ class ShardStore:
         if _is_number(number):
             self._first, self._named = int(number), ""
         self._random, self._size = random, size
-        self._database = sqlite3.connect(path, timeout=10, isolation_level=None)
+        self._database = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
         try:
             self._prepare()
+        except sqlite3.OperationalError:  # locked for too long, or not to be opened at all
+            self._database.close()
+            raise
         except sqlite3.DatabaseError as error:
             self._database.close()
             raise ShardError(f"{path}: {error}", reason=ShardReason.DAMAGED) from error
@@ -132,8 +136,11 @@ class ShardStore:
 
     def next_uri(self) -> str:
         """The shard that the next card will be in, unless many others come before it. Opens one where none is open."""
-        with self._transaction():
-            return self.uri(self._current())
+        number = self._with_room()
+        if number is None:
+            with self._transaction():
+                number = self._current()
+        return self.uri(number)
 
     def mark_given(self, places: Iterable[Place]) -> None:
         """Take indices out of the draw that cards carry already, as the issuance records know them."""
@@ -295,13 +302,19 @@ class ShardStore:
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
-        with self._transaction():
-            status_schema.bring_up_to_date(self._database)
+        if not status_schema.is_current(self._database):
+            with self._transaction():
+                status_schema.bring_up_to_date(self._database)
 
     def _current(self) -> int:
         """The shard to draw from."""
-        row = self._database.execute("SELECT min(number) FROM shards WHERE open AND free > 0").fetchone()
-        return int(row[0]) if row[0] is not None else self._open_shard()
+        number = self._with_room()
+        return self._open_shard() if number is None else number
+
+    def _with_room(self) -> int | None:
+        number: int | None
+        (number,) = self._database.execute("SELECT min(number) FROM shards WHERE open AND free > 0").fetchone()
+        return number
 
     def _has_room(self, *, besides: int) -> bool:
         query = "SELECT 1 FROM shards WHERE open AND free > 0 AND number <> ?"

@@ -277,6 +277,21 @@ def test_a_store_of_a_version_to_come(home: Home) -> None:
     assert reason_of(home.open().allocate) is AuthorityReason.DAMAGED
 
 
+def test_somebody_else_has_the_store(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = home.open()
+    monkeypatch.setattr(status_shards, "BUSY_TIMEOUT", 0.01)
+    with closing(sqlite3.connect(home.path / status_shards.FILE_NAME, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        assert reason_of(authority.allocate) is AuthorityReason.BUSY
+        assert authority.statuses.publish_due() == ()  # looking takes no lock
+    authority.allocate()
+
+
+def test_a_file_that_is_no_store(home: Home) -> None:
+    (home.path / status_shards.FILE_NAME).write_bytes(b"not a database at all, but long enough to look " * 20)
+    assert reason_of(home.open().allocate) is AuthorityReason.DAMAGED
+
+
 def test_a_list_under_another_name(home: Home) -> None:
     folder = home.path / "trust" / "status"
     (name,) = os.listdir(folder)
