@@ -19,11 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from .. import der
 from ..algorithms import CURVES
 from . import (
-    LABEL_DEK,
-    LABEL_ENC,
-    LABEL_MAC,
     SELF_TEST,
-    SERIAL_SIZE,
     CardKeys,
     CardMasterKey,
     CustodyError,
@@ -33,6 +29,7 @@ from . import (
 )
 from .pin import PinSource, pin_source
 from .token_key import Pkcs11PrivateKey, digest_of, verify_raw
+from .token_master import Pkcs11CardMasterKey
 from .token_objects import (
     APPLICATION,
     SigningKey,
@@ -389,24 +386,3 @@ class Pkcs11Custody:
         if "/" in purpose or not purpose.isascii():
             raise ValueError("a purpose is ASCII without a slash")
         return purpose.encode() + b"/" + self._random(8)
-
-
-class Pkcs11CardMasterKey:
-    """A card master key on a token. Implements `CardMasterKey`; derives what `SoftwareCardMasterKey` would."""
-
-    def __init__(self, uri: str, cmac: Callable[[bytes], bytes]) -> None:
-        self._uri = uri
-        self._cmac = cmac
-
-    def __repr__(self) -> str:
-        return f"Pkcs11CardMasterKey({self._uri!r})"
-
-    def diversify(self, serial: bytes) -> CardKeys:
-        """SP 800-108r1 §4.1 in one block: AES-CMAC over [1]₃₂ ‖ label ‖ 00 ‖ serial ‖ [128]₃₂, a label per key."""
-        if len(serial) != SERIAL_SIZE:
-            raise ValueError("a card serial has 10 bytes")
-        enc, mac, dek = (
-            self._cmac((1).to_bytes(4, "big") + label + b"\x00" + serial + (128).to_bytes(4, "big"))
-            for label in (LABEL_ENC, LABEL_MAC, LABEL_DEK)
-        )
-        return CardKeys(enc=enc, mac=mac, dek=dek)

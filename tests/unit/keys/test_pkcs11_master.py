@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute
 
 from keys.custody import CardKeys, CustodyError, CustodyReason
-from keys.custody.pkcs11 import Pkcs11CardMasterKey
 from keys.custody.software import SoftwareCardMasterKey
+from keys.custody.token_master import Pkcs11CardMasterKey
 from keys.custody.token_session import TokenSession
 from tests.pki import openssl
 from tests.softhsm import SoftHsm, hsm_fixture
