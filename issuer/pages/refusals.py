@@ -17,7 +17,7 @@ from ..rules.phrases import FAULTS as RULE_FAULTS
 from ..rules.phrases import FLAWS
 from ..service.problem_texts import Code
 from ..service.problems import Fault, Problem, spoken
-from ..texts import Language, say
+from ..texts import Language
 from .texts import TEXTS, known
 
 _FIELDS: Mapping[str, str] = MappingProxyType(
@@ -73,8 +73,9 @@ class _Blanks(dict[str, object]):
         return "…"
 
 
-def told(problem: Problem, lang: Language) -> Told:
-    """The words: those of the pages where the API's speak of headers and members, else the API's own."""
+def told(problem: Problem, lang: Language, typed: Mapping[str, object] = MappingProxyType({})) -> Told:
+    """The words: those of the pages where the API's speak of headers and members, else the API's own. `typed` is what
+    stood in the fields, to be quoted."""
     words = spoken(problem, lang)
     title, action = words.title, words.action
     if known(f"problem.{problem.code.value}"):
@@ -85,7 +86,7 @@ def told(problem: Problem, lang: Language) -> Told:
         title=title,
         action=action,
         detail=problem.detail or "",
-        fields=_fields(problem, lang),
+        fields=_fields(problem, lang, typed),
         facts=words.facts,
         faults=tuple((fault.at.removeprefix("body."), _fault(fault.what, lang)) for fault in problem.errors),
     )
@@ -97,15 +98,15 @@ def of_validation(error: ValidationError) -> Problem:
     return Problem(Reason.INVALID_VALUE, errors=faults)
 
 
-def _fields(problem: Problem, lang: Language) -> dict[str, str]:
+def _fields(problem: Problem, lang: Language, typed: Mapping[str, object]) -> dict[str, str]:
     found: dict[str, str] = {}
     mistakes = problem.facts.get("mistakes")
     if isinstance(mistakes, list):
         for mistake in mistakes:
-            text = say(FAULTS[Mistaken(mistake["fault"])], lang, _Blanks())
-            found[name_of(mistake["field"])] = text
-    elif isinstance(name := problem.facts.get("field"), str):
-        found[name_of(name)] = _page("wrong.value", lang, {})
+            name = name_of(mistake["field"])
+            found[name] = _say(FAULTS[Mistaken(mistake["fault"])], lang, {"value": typed.get(name, "…")} | dict(typed))
+    elif isinstance(wrong := problem.facts.get("field"), str):
+        found[name_of(wrong)] = _page("wrong.value", lang, {})
     for fault in problem.errors:
         what = fault.what.partition(" ")[0]
         found[name_of(fault.at)] = _page(_KINDS.get(what, "wrong.value"), lang, {})
@@ -117,10 +118,10 @@ def _fields(problem: Problem, lang: Language) -> dict[str, str]:
 def _fault(what: str, lang: Language) -> str:
     for kind, text in RULE_FAULTS.items():
         if kind.value == what:
-            return say(text, lang, _Blanks())
+            return _say(text, lang, {})
     for flaw, text in FLAWS.items():
         if flaw.value == what:
-            return say(text, lang, _Blanks())
+            return _say(text, lang, {})
     return _page(_KINDS.get(what.partition(" ")[0], "wrong.value"), lang, {})
 
 
@@ -133,4 +134,8 @@ def name_of(at: str) -> str:
 
 
 def _page(key: str, lang: Language, facts: Mapping[str, object]) -> str:
-    return TEXTS[key][0 if lang is Language.ZH else 1].format_map(_Blanks(facts))
+    return _say(TEXTS[key], lang, facts)
+
+
+def _say(text: tuple[str, str], lang: Language, facts: Mapping[str, object]) -> str:
+    return text[0 if lang is Language.ZH else 1].format_map(_Blanks(facts))

@@ -308,7 +308,7 @@ def _answer(request: Request, item: Declared, form: FormData, render: Render) ->
             raise Problem(Code.CSRF)
         outcome = item.act(view, **arguments)
     except (Problem, ActRefused, ValidationError) as error:
-        view.problem = refusals.told(_problem(error, view), view.lang)
+        view.problem = refusals.told(_problem(error, view), view.lang, view.typed)
         request.scope["permit.problem"] = view.problem.code
         answer = render(view, item.back(view, **arguments))
         answer.status_code = view.problem.status

@@ -56,8 +56,8 @@ def _one(view: View, version: str, job: Any) -> Page:
     services = catalogue.load()
     context = {
         "row": found,
-        "name": document.get("name", ""),
-        "effective": document.get("effective", ""),
+        "name": document.get(view.lang.value, ""),
+        "effective": document.get("effective_from", ""),
         "services": [rule_texts.title(code, services, view.lang) for code in sorted(document.get("services", {}))],
         "document": json.dumps(document, ensure_ascii=False, indent=2),
         "checked": checked,
