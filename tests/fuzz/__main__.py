@@ -129,6 +129,7 @@ def _atheris(name: str, runs: int, out: Path, seed: int) -> None:
         f"-runs={runs}",
         f"-seed={seed}",
         f"-max_len={target.most}",
+        "-len_control=0",
         "-timeout=10",
         f"-rss_limit_mb={_LIBFUZZER_RSS}",
     ]
