@@ -19,7 +19,7 @@ import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from card_profiles.readers.virtual_pcscd import NoVirtualReaders, VirtualPcscd
@@ -34,6 +34,7 @@ PATIENCE = 60.0
 _DOOR = re.compile(r"http://\S+")  # a counter's page has a key of its own in its address
 DESK, HOSPITAL, SCHOOL = "Desk", "Hospital", "School"
 SECTORS = {HOSPITAL: ("health", "示例市第一医院"), SCHOOL: ("education", "书香里小学")}
+_KEYS = "--home {here}/authority --passphrase-file {here}/passphrase"
 _TITLES = {DESK: "窗口 desk", HOSPITAL: "医院 hospital", SCHOOL: "学校 school"}
 
 
@@ -93,6 +94,9 @@ def opened() -> Iterator[tuple[Table, Page, dict[str, str]]]:
             daemon.environment(),
             lambda: _agent_is_there(desk),
         )
+        publisher = _Publisher(house)
+        house.run(f"permit-keys publication {_KEYS}", {})
+        publisher.publish()
         doors = {DESK: f"{desk}/desk/"}
         for name, (sector, title) in SECTORS.items():
             doors[name] = _counter(house, daemon, name, sector, title)
@@ -100,6 +104,8 @@ def opened() -> Iterator[tuple[Table, Page, dict[str, str]]]:
         for number, serial in enumerate(people.BLANKS, 1):
             house.run(f"permit-softcard new --image {{here}}/card-{number}.img --serial {serial}", {})
             cards[f"卡 card {number}"] = house.here / f"card-{number}.img"
+        things.callback(publisher.stop)
+        publisher.start()
         places = [Place(name=name, port=daemon.ports[name], title=_TITLES[name], page=doors[name]) for name in doors]
         table = Table(cards, places)
         things.callback(table.clear)
@@ -157,8 +163,7 @@ def _service(house: _House) -> str:
         "PERMIT_LOG_LEVEL": "warning",
     }
     house.run(
-        "permit-keys init --authority {here}/authority.json --home {here}/authority"
-        " --passphrase-file {here}/passphrase",
+        f"permit-keys init --authority {{here}}/authority.json {_KEYS}",
         {},
     )
     house.run(
@@ -178,13 +183,56 @@ def _counter(house: _House, daemon: VirtualPcscd, name: str, sector: str, title:
     house.start(
         name.lower(),
         f"permit-verifier kiosk --sector {sector} --name {title} --reader {name} --port {port}"
-        f" --trust {{here}}/authority/trust --state {{here}}/{name.lower()}",
+        f" --trust {{here}}/{name.lower()}-store --state {{here}}/{name.lower()}",
         daemon.environment(),
         lambda: _DOOR.search(log.read_text()) is not None,
     )
     found = _DOOR.search(log.read_text())
     assert found is not None
     return found.group()
+
+
+class _Publisher:
+    """What the timers of a city do: publish what has changed, and bring it to the counters."""
+
+    def __init__(self, house: _House) -> None:
+        self._house = house
+        self._over = threading.Event()
+        self._seen: float = 0
+        self._thread = threading.Thread(target=self._go_on, daemon=True)
+
+    def publish(self) -> None:
+        """Once."""
+        self._seen = self._changed()
+        self._house.run(
+            "permit-keys publish {here}/public --home {here}/authority --passphrase-file {here}/passphrase", {}
+        )
+        for name in SECTORS:
+            self._house.run(
+                "permit-verifier sync --from {here}/public/current"
+                " --trust-anchor {here}/authority/publication/roots/1.root.json"
+                f" --store {{here}}/{name.lower()}-store --state {{here}}/{name.lower()}",
+                {},
+            )
+
+    def start(self) -> None:
+        """From now on, whenever the authority signed a list."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more."""
+        self._over.set()
+        self._thread.join(PATIENCE)
+
+    def _go_on(self) -> None:
+        while not self._over.wait(2):
+            if self._changed() != self._seen:
+                with suppress(subprocess.CalledProcessError):
+                    self.publish()
+
+    def _changed(self) -> float:
+        signed = (self._house.here / "authority" / "trust").rglob("*")
+        return max((path.stat().st_mtime for path in signed), default=0)
 
 
 def _agent_is_there(base: str) -> bool:

@@ -28,6 +28,7 @@ ENTRIES = (
     Entry(path="/approvals", text="nav.approvals", icon="stamp", key="3", roles=_OFFICE),
     Entry(path="/search", text="nav.search", icon="search", key="4", roles=_OFFICE),
     Entry(path="/stock", text="nav.stock", icon="drawer", key="5", roles=_OFFICE),
+    Entry(path="/my-card", text="nav.my-card", icon="reader", key="0", roles=_OFFICE),
     Entry(path="/rules", text="nav.rules", icon="scale", key="6", roles=_ALL),
     Entry(path="/audit", text="nav.audit", icon="chain", key="7", roles=frozenset({Role.AUDITOR})),
     Entry(path="/people", text="nav.people", icon="people", key="8", roles=_OVERSIGHT),

@@ -142,7 +142,7 @@ def test_endorsed_with_old_beside_new(desk: Desk, look: Look, lang: str, size: s
     page.goto(f"{desk.base}/desk/permits/{found['permit']}/endorse")
     before = page.locator(".compare tbody tr").count()
     assert before
-    page.click("details summary")
+    page.click("details:has(#address) summary")
     page.fill("#address", "新城区玉兰路9号")
     page.click("[name=preview]")
     assert page.locator(".compare tbody tr").count() == before + 1

@@ -88,7 +88,6 @@ def watch(view: View, run: str) -> Page:
         "application": None if waiting is None else waiting.id,
         "way": way(waiting, "card") if found.kind == "issue" else [],
     }
-    context["face"] = None
     return Page(template="run.html", title=f"run.{found.kind}.title", context=context)
 
 
@@ -100,7 +99,7 @@ def handing(view: View, application: int) -> Page:
     """Who it is, what they show, what they get."""
     found = dossiers.of(view, application)
     context = dossiers.step_context(view, found, "handover")
-    context |= {"over": found.application.state != ApplicationState.READY, "receipt": None}
+    context["over"] = found.application.state != ApplicationState.READY
     return Page(template="handover.html", title="handover.title", context=context)
 
 

@@ -46,16 +46,21 @@ def endorsing(view: View, number: str) -> Page:
     """Old beside new, worked out and not done; a new address changes it at once."""
     found, context = _permit(view, number)
     changes: list[tuple[str, str, str]] = []
+    extended: list[str] = []
     try:
         rehearsed = permit_acts.endorse(number, _endorsement(view), _without_key(view), rehearsal=True)
-        changes = [
-            (run_steps.named(one["name"], view.lang), one["old"], one["new"]) for one in rehearsed.data["changes"]
-        ]
+        changes, extended = _told(rehearsed.data["changes"], view)
     except (Problem, ActRefused) as error:
         if view.problem is None:
             problem = error if isinstance(error, Problem) else of_refusal(error, view.request)
             view.problem = refusals.told(problem, view.lang)
-    context |= {"changes": changes, "possible": bool(changes), "moved": bool(view.text("address")), "permit": found}
+    context |= {
+        "changes": changes,
+        "extended": extended,
+        "possible": bool(changes),
+        "moved": bool(view.text("address")),
+        "permit": found,
+    }
     return Page(template="endorse.html", title="endorse.title", context=context)
 
 
@@ -66,6 +71,14 @@ def endorse(view: View, number: str) -> str | Page:
         return endorsing(view, number)
     permit_acts.endorse(number, _endorsement(view), view.call)
     return then(view, f"{PREFIX}/permits/{number}/card")
+
+
+def _told(changes: list[dict[str, str]], view: View) -> tuple[list[tuple[str, str, str]], list[str]]:
+    """Old → new line by line; services that only last as much longer as the permit does are told in one."""
+    whole = next(((one["old"], one["new"]) for one in changes if one["name"] == "valid until"), None)
+    alike = [one for one in changes if one["name"] != "valid until" and (one["old"], one["new"]) == whole]
+    lines = [(run_steps.named(one["name"], view.lang), one["old"], one["new"]) for one in changes if one not in alike]
+    return lines, [run_steps.named(one["name"], view.lang) for one in alike]
 
 
 def _endorsement(view: View) -> EndorseIn:

@@ -2,7 +2,7 @@
 // typed wherever it was typed, and what was wrong comes into view.
 "use strict";
 
-for (const form of document.querySelectorAll("form[method=post]")) {
+for (const form of document.querySelectorAll("form[method=post]:not([target])")) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent === "yes") {
       event.preventDefault();
@@ -16,7 +16,7 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 
 // A page that the browser keeps is fresh again when one comes back to it.
 window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form[method=post]")) {
+  for (const form of document.querySelectorAll("form[method=post]:not([target])")) {
     delete form.dataset.sent;
     for (const button of form.querySelectorAll("button:disabled:not([data-off])")) button.disabled = false;
   }
