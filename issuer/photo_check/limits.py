@@ -12,7 +12,7 @@ HEAD_TO_EYES = 3.6  # crown to chin of a grown-up, in distances between the eyes
 HEAD_SHARE = 0.72  # of the picture's height: 70 to 80 per cent
 EYE_LINE = 0.45  # from the top: 19794-5 has the eyes 50 to 70 per cent above the bottom edge
 PICTURE_WIDTH, PICTURE_HEIGHT = 300, 400  # pixels of what goes onto the card; it is never enlarged to it
-SMALLER = (1.0, 0.9, 0.8, 0.7)  # what is tried when the file would be too large
+SMALLER = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # what is tried when the file would be too large
 QUALITIES = (90, 86, 82, 78, 74, 70, 66, 62, 58, 54, 50)  # of the JPEG, best first
 
 # --- who is in the picture
