@@ -10,6 +10,7 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
@@ -119,6 +120,7 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
     import uvicorn
 
     from .app import create_app
+    from .serving import Server
 
     logs.configure(settings.log_level)
     ahead = timedelta(days=options.days_ahead)
@@ -133,7 +135,7 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
                 return _fail("--days-ahead is for demonstrations on loopback, with test keys", ExitCode.USAGE)
             keys.authority.refresh()
         logs.log("serving", what=f"{settings.host}:{settings.port}", problem=service.keyless)
-        uvicorn.run(
+        config = uvicorn.Config(
             create_app(service),
             host=settings.host,
             port=settings.port,
@@ -151,6 +153,11 @@ def serve(settings: Settings, options: argparse.Namespace) -> int:
             ws_ping_timeout=10,
             ws_per_message_deflate=False,
         )
+        server = Server(config, service.runs)
+        with suppress(KeyboardInterrupt):  # it has ended by then
+            server.run()
+        if not server.started:
+            return _fail(f"cannot listen on {settings.host}:{settings.port}", ExitCode.CARD_FAILED)
     return ExitCode.DONE
 
 

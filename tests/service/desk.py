@@ -24,6 +24,8 @@ from issuer.agent.messages import MAX_MESSAGE, PATH, ReaderCondition
 from issuer.agent.readers import LentReader
 from issuer.agent.screen import Screen
 from issuer.domain.roles import Role
+from issuer.service.runs import Runs
+from issuer.service.serving import Server
 from tests.service.house import House
 
 PATIENCE = 30.0
@@ -38,8 +40,8 @@ def await_true(condition: Callable[[], bool], what: str, *, patience: float = PA
 
 
 @contextmanager
-def served(app: Any) -> Iterator[str]:
-    """The application behind uvicorn, as `permit-issuer serve` runs it; its URL."""
+def served(app: Any, runs: Runs | None = None) -> Iterator[str]:
+    """The application behind uvicorn, as `permit-issuer serve` runs it; its URL. With `runs` it ends as that does."""
     config = uvicorn.Config(
         app,
         port=0,
@@ -50,7 +52,7 @@ def served(app: Any) -> Iterator[str]:
         ws_ping_interval=None,
         timeout_graceful_shutdown=5,
     )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(config) if runs is None else Server(config, runs)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

@@ -37,6 +37,7 @@ from keys.authority.file import parse
 from keys.custody.software import ScryptCost
 from tests.service import house as houses
 from tests.service.desk import (
+    RunningAgent,
     await_linked,
     await_true,
     enrolled,
@@ -145,6 +146,23 @@ def test_cut_and_resumed(desk: House, tmp_path: Path) -> None:
             run = ended(desk, begun(desk, found))
             assert (run["state"], run["serial"], run["resumed"]) == ("done", SERIAL, True), run
         await_true(lambda: readers(desk) == [], "the reader is gone")
+
+
+def test_a_service_that_is_stopped_tears_no_card(tmp_path: Path) -> None:
+    """What is being written is written to its end before the links are closed."""
+    with database("sqlite", tmp_path) as url, _with_keys(url, tmp_path) as desk:
+        found, token = laid_out(desk), enrolled(desk)
+        agent = None
+        try:
+            with served(desk.app, desk.service.runs) as service:
+                agent = RunningAgent(service, token, image_reader(tmp_path / "card.img"))
+                await_linked(desk)
+                run = desk.service.runs.find(begun(desk, found))
+                assert run.state == "running"
+            assert (run.state, run.serial) == ("done", SERIAL), run
+        finally:
+            if agent is not None:
+                agent.stop()
 
 
 def test_two_processes_one_agent(url: str, tmp_path: Path) -> None:
