@@ -76,8 +76,12 @@ class TrackingFetcher(FetcherInterface):
         return isinstance(self._inner, DirectoryFetcher)
 
     def metadata_at(self, name: str, limit: int) -> bytes:
-        """One metadata file of the source, as it lies there; `DownloadError`."""
-        return self.download_bytes(f"{self._base}{layout.METADATA}/{name}", limit)
+        """One metadata file of the source, as it lies there, beside what a synchronisation needs; `DownloadError`."""
+        total = self.total
+        try:
+            return self.download_bytes(f"{self._base}{layout.METADATA}/{name}", limit)
+        finally:
+            self.total = total
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         self.close()

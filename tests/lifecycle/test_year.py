@@ -253,6 +253,9 @@ def test_a_counter_half_a_year_behind(lived: Lived) -> None:
             if known_void(lived, card, behind):
                 # What the list said before it grew old still counts.
                 assert verdict.current.outcome is not Outcome.PASSED
+            else:
+                # Refused for the counter's own age, and never as what it is not.
+                assert not {Reason.SIGNER_REVOKED, Reason.STATUS_REVOKED} & set(verdict.reasons)
 
 
 def test_a_stale_counter_comes_back_by_one_synchronisation(lived: Lived, tmp_path: Path) -> None:
