@@ -1,23 +1,19 @@
-"""Places and the people who work there."""
+"""Places and the people who work there. How they sign in is the service's matter (`service.sessions`)."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import cache
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from ..domain.places import Level, Place
 from ..domain.reasons import Reason, refusal
 from ..domain.roles import Act, Actor, Role, clockwork
-from ..store.models.people import District, Operator
+from ..store.models.people import District, Operator, Session
 from ..store.unit import Receipt, Store, Unit
 from . import lives
 
-MAX_FAILURES = 5
-LOCK_OUT = timedelta(minutes=15)
 MIN_PASSWORD = 12
 MAX_PASSWORD = 256
 
@@ -96,48 +92,8 @@ def create_operator(
     return store.perform(actor or _founder(), Act.CREATE_OPERATOR, work, key=key, request=request)
 
 
-def authenticate(store: Store, name: str, password: str) -> Actor:
-    """Who signs in. Five wrong passwords lock the name out for a quarter of an hour; both are recorded.
-
-    Raises ActRefused: CREDENTIALS, LOCKED_OUT. An unknown name takes as long as a wrong password.
-    """
-    with store.read() as transaction:
-        row = transaction.execute(
-            select(Operator, District.path)
-            .join(District, District.id == Operator.district_id)
-            .where(Operator.name == name)
-        ).first()
-        if row is None or row.Operator.disabled:
-            _matches(_nobody(), password)
-            raise refusal(Reason.CREDENTIALS)
-        operator, path = row.Operator, row.path
-    place = District(path=path).place
-    actor = Actor(operator=operator.id, name=operator.name, role=Role(operator.role), place=place)
-    right = _matches(operator.password_hash, password)
-
-    def work(unit: Unit) -> Receipt:
-        # One guess after the other, however many come at the same moment.
-        found = unit.transaction.get_one(Operator, operator.id, with_for_update=True)
-        if found.locked_until is not None and found.locked_until > unit.now:
-            raise refusal(Reason.LOCKED_OUT)
-        act = Act.SIGN_IN if right else Act.SIGN_IN_FAILED
-        if right:
-            found.failed_attempts, found.locked_until = 0, None
-        else:
-            found.failed_attempts += 1
-            if found.failed_attempts >= MAX_FAILURES:
-                found.failed_attempts, found.locked_until = 0, unit.now + LOCK_OUT
-        unit.record(act, f"operator:{operator.id}")
-        return Receipt(act=act, subject=f"operator:{operator.id}")
-
-    store.perform(actor, Act.SIGN_IN if right else Act.SIGN_IN_FAILED, work)
-    if not right:
-        raise refusal(Reason.CREDENTIALS)
-    return actor
-
-
 def set_password(store: Store, actor: Actor, operator_id: int, password: str) -> Receipt:
-    """A new password; the lock-out ends."""
+    """A new password: the lock-out ends, and so does every session of theirs."""
     if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
         raise refusal(Reason.INVALID_VALUE, field="password", least=MIN_PASSWORD)
     digest = _hasher().hash(password)
@@ -145,6 +101,7 @@ def set_password(store: Store, actor: Actor, operator_id: int, password: str) ->
     def work(unit: Unit) -> Receipt:
         found = _operator(unit, operator_id)
         found.password_hash, found.failed_attempts, found.locked_until = digest, 0, None
+        _end_sessions(unit, operator_id)
         unit.record(Act.CHANGE_OPERATOR, f"operator:{operator_id}", changed="password")
         return Receipt(act=Act.CHANGE_OPERATOR, subject=f"operator:{operator_id}")
 
@@ -152,10 +109,11 @@ def set_password(store: Store, actor: Actor, operator_id: int, password: str) ->
 
 
 def disable_operator(store: Store, actor: Actor, operator_id: int) -> Receipt:
-    """They do not sign in any more; what they did stays theirs."""
+    """They do not sign in any more, and every session of theirs ends; what they did stays theirs."""
 
     def work(unit: Unit) -> Receipt:
         _operator(unit, operator_id).disabled = True
+        _end_sessions(unit, operator_id)
         unit.record(Act.CHANGE_OPERATOR, f"operator:{operator_id}", changed="disabled")
         return Receipt(act=Act.CHANGE_OPERATOR, subject=f"operator:{operator_id}")
 
@@ -170,16 +128,9 @@ def _operator(unit: Unit, operator_id: int) -> Operator:
     return found
 
 
-def _matches(digest: str, password: str) -> bool:
-    try:
-        return _hasher().verify(digest, password)
-    except (VerifyMismatchError, InvalidHashError):
-        return False
-
-
-@cache
-def _nobody() -> str:
-    return _hasher().hash("nobody has this password")
+def _end_sessions(unit: Unit, operator_id: int) -> None:
+    """In the same transaction: a process that is killed leaves nobody signed in by an old password."""
+    unit.transaction.execute(delete(Session).where(Session.operator_id == operator_id))
 
 
 def _founder() -> Actor:

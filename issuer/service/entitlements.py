@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 
@@ -42,12 +43,13 @@ def compiled(document: str) -> RuleSet:
     return rule_sets.parse(document.encode())
 
 
-def known(transaction: Transaction, holder: Holder) -> Facts:
-    """What is known of a holder: the recorded facts, and what the register itself knows."""
+def known(transaction: Transaction, holder: Holder, codes: Mapping[int, str] | None = None) -> Facts:
+    """What is known of a holder: the recorded facts, and what the register itself knows. `codes` of the districts by id
+    where they were looked up before, for many holders."""
     facts = json.loads(holder.facts)
-    district = transaction.get_one(District, holder.district_id)
+    code = transaction.get_one(District, holder.district_id).code if codes is None else codes[holder.district_id]
     facts |= {"residence": f"{holder.residence_since}/..", "birth": holder.birth_date.isoformat()}
-    facts.setdefault("district", district.code.upper())
+    facts.setdefault("district", code.upper())
     try:
         return from_record(facts)
     except RulesRefused as refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -17,11 +17,14 @@ from issuer.domain.card_stock import LIVE_CARD
 from issuer.domain.reasons import ActRefused, Conflict, Reason
 from issuer.domain.roles import Role
 from issuer.journal import IntentKind
+from issuer.service.passwords import Passwords
+from issuer.service.sessions import FREE_ATTEMPTS, LONGEST_LOCK, Sessions, SignedIn
 from issuer.store.models.operations import AuditRecord
 from issuer.store.models.people import Holder, Operator
 from issuer.store.models.stock import Card
 from issuer.store.unit import Receipt
 from tests import status_places as places
+from tests.service.house import CHEAP
 from tests.store.office import Office, conflict, refused, serial
 
 DESKS = 6
@@ -255,18 +258,26 @@ def test_an_old_version(office: Office) -> None:
     )
 
 
+def sessions(office: Office) -> Sessions:
+    return Sessions(office.store, Passwords(CHEAP), lifetime=timedelta(hours=10), idle=timedelta(minutes=30))
+
+
+def sign_in(office: Office, name: str, password: str) -> SignedIn:
+    return sessions(office).sign_in(name, password, desk="", program=True, before=None)
+
+
 def test_guesses_at_one_moment_all_count(office: Office) -> None:
     administrator = office.actor(Role.KEY_ADMINISTRATOR, operator=4)
     named = {"name": "li", "display_name": "李", "role": Role.REGISTRAR, "password": "correct horse battery"}
     staff.create_operator(office.store, administrator, district_id=3, **named)  # type: ignore[arg-type]
-    _, told = race(*(lambda: staff.authenticate(office.store, "li", "wrong") for _ in range(staff.MAX_FAILURES)))
+    _, told = race(*(lambda: sign_in(office, "li", "wrong") for _ in range(FREE_ATTEMPTS)))
     assert {refused.reason for refused in told} == {Reason.CREDENTIALS}
-    assert refused(staff.authenticate, office.store, "li", "correct horse battery") is Reason.LOCKED_OUT
+    assert refused(sign_in, office, "li", "correct horse battery") is Reason.LOCKED_OUT
     with office.store.read() as transaction:
         failed = select(func.count()).where(AuditRecord.act == "sign-in-failed")
-        assert transaction.scalars(failed).one() == staff.MAX_FAILURES
-    office.clock.now += staff.LOCK_OUT
-    assert staff.authenticate(office.store, "li", "correct horse battery").role is Role.REGISTRAR
+        assert transaction.scalars(failed).one() == FREE_ATTEMPTS
+    office.clock.now += LONGEST_LOCK
+    assert sign_in(office, "li", "correct horse battery").actor.role is Role.REGISTRAR
 
 
 def test_people_and_places(office: Office) -> None:
@@ -276,8 +287,9 @@ def test_people_and_places(office: Office) -> None:
     district = made.data["district"]
     named = {"display_name": "", "role": Role.APPROVER, "district_id": district, "password": "x" * 12}
     created = staff.create_operator(store, administrator, name="zhao", **named)  # type: ignore[arg-type]
-    actor = staff.authenticate(store, "zhao", "x" * 12)
-    assert actor.place.ids == (1, 2, 4, district)
+    signed_in = sign_in(office, "zhao", "x" * 12)
+    assert sessions(office).present(signed_in.token) is not None
+    assert signed_in.actor.place.ids == (1, 2, 4, district)
     call = (staff.create_operator, store, administrator)
     assert conflict(*call, name="zhao", **named) is Reason.NAME_TAKEN
     assert refused(*call, name="short", **(named | {"password": "short"})) is Reason.INVALID_VALUE
@@ -289,10 +301,13 @@ def test_people_and_places(office: Office) -> None:
     assert refused(staff.create_operator, store, None, name="root", **named) is Reason.ROLE
     number = created.data["operator"]
     staff.set_password(store, administrator, number, "y" * 12)
-    assert refused(staff.authenticate, store, "zhao", "x" * 12) is Reason.CREDENTIALS
+    assert sessions(office).present(signed_in.token) is None
+    assert refused(sign_in, office, "zhao", "x" * 12) is Reason.CREDENTIALS
+    signed_in = sign_in(office, "zhao", "y" * 12)
     staff.disable_operator(store, administrator, number)
-    assert refused(staff.authenticate, store, "zhao", "y" * 12) is Reason.CREDENTIALS
-    assert refused(staff.authenticate, store, "nobody", "y" * 12) is Reason.CREDENTIALS
+    assert sessions(office).present(signed_in.token) is None
+    assert refused(sign_in, office, "zhao", "y" * 12) is Reason.CREDENTIALS
+    assert refused(sign_in, office, "nobody", "y" * 12) is Reason.CREDENTIALS
     assert refused(staff.disable_operator, store, administrator, 99) is Reason.NO_OPERATOR
     with store.read() as transaction:
         assert "argon2id" in transaction.get_one(Operator, number).password_hash

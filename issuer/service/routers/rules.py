@@ -199,10 +199,10 @@ def hand_in(call: Call, raw: bytes) -> Receipt:
 
 
 def _rows(transaction: Transaction) -> Any:
-    after = 0
+    after, codes = 0, {row.id: row.code for row in queries.places(transaction)}
     while found := queries.holders(transaction, after=after):
         for holder in found:
-            row: Row = entitlements.known(transaction, holder).row()
+            row: Row = entitlements.known(transaction, holder, codes).row()
             yield holder.id, row
         after = found[-1].id
         transaction.expunge_all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Path, Response
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
 from ...acts import staff
@@ -13,7 +13,7 @@ from ...domain.places import Place
 from ...domain.reasons import Reason, refusal
 from ...domain.roles import Act, Role
 from ...store import queries
-from ...store.models.people import District, Operator, Session
+from ...store.models.people import District, Operator
 from ..access import PEOPLE, Caller, Endpoints, Scope, by_act, by_role, etag
 from ..schemas.base import BIGGEST, ReceiptOut
 from ..schemas.people import DistrictIn, DistrictOut, OperatorIn, OperatorOut, PasswordIn
@@ -101,9 +101,7 @@ def set_password(operator: OperatorId, body: PasswordIn, call: Caller) -> Any:
     with call.store.read() as transaction:
         found = _within(transaction, operator, call.actor.place)
     call.service.passwords.check(body.password, name=found.name)
-    receipt = staff.set_password(*call.by, operator, body.password)
-    _end_sessions(call, operator)
-    return call.done(receipt)
+    return call.done(staff.set_password(*call.by, operator, body.password))
 
 
 @api.act(
@@ -115,14 +113,7 @@ def set_password(operator: OperatorId, body: PasswordIn, call: Caller) -> Any:
 )
 def disable(operator: OperatorId, call: Caller) -> Any:
     """Signs in no more; what they did stays theirs. All their sessions end."""
-    receipt = staff.disable_operator(*call.by, operator)
-    _end_sessions(call, operator)
-    return call.done(receipt)
-
-
-def _end_sessions(call: Caller, operator: int) -> None:
-    with Transaction(call.store.engine) as transaction, transaction.begin():
-        transaction.execute(delete(Session).where(Session.operator_id == operator))
+    return call.done(staff.disable_operator(*call.by, operator))
 
 
 def _within(transaction: Transaction, operator: int, place: Place) -> Operator:
