@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEBIAN := pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev python3-venv openssl opensc softhsm2 postgresql \
-	chromium fonts-wqy-zenhei fonts-ocr-b
+	chromium fonts-wqy-zenhei fonts-ocr-b systemd
 # Programs and headers that stand for the packages above: when they are there, nothing is installed.
 NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || echo pcscd) \
 	$(shell [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || echo vpcd) \
@@ -14,20 +14,22 @@ NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || 
 	$(shell command -v opensc-tool >/dev/null 2>&1 || echo opensc-tool) \
 	$(shell ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgres) \
 	$(shell command -v chromium >/dev/null 2>&1 || echo chromium) \
+	$(shell command -v systemd-analyze >/dev/null 2>&1 || echo systemd-analyze) \
 	$(shell [ -e /usr/share/fonts/truetype/wqy/wqy-zenhei.ttc ] || echo wqy-zenhei) \
 	$(shell [ -e /usr/share/fonts/opentype/ocr-b/OCRB.otf ] || echo ocr-b) \
 	$(shell command -v softhsm2-util >/dev/null 2>&1 || echo softhsm2-util) \
 	$(shell $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1 || echo ensurepip)
 
-.PHONY: help demo test lint types check bench soak oracles setup packages clean
+.PHONY: help demo test lint bench soak fuzz oracles setup packages clean
 
 help:
-	@echo 'make demo    issue a residence permit onto a card and check it as a hospital counter would'
+	@echo 'make demo    one card by commands, a day of the service, then a desk, a hospital and a school to walk into'
 	@echo 'make test    everything that must hold: lint, types, import rules, tests with branch coverage'
 	@echo 'make bench   commands, bytes, times and start-up, each beside its floor'
 	@echo 'make lint    ruff, mypy and the import rules only'
 	@echo 'make oracles cross-checks against independent software (needs node, a JDK and Maven)'
 	@echo 'make soak    the long versions of the random tests'
+	@echo 'make fuzz    every decoder and a whole counter against made-up input; RUNS=1000000 inputs'
 	@echo 'make clean   removes .venv, build and the state of the demo'
 
 demo: setup
@@ -49,7 +51,10 @@ oracles: setup
 	$(BIN)/python -m pytest -o python_files='oracle_*.py' tests/oracles
 
 soak: setup
-	SOAK=1 $(BIN)/python -m pytest -n 2 tests/properties tests/hostile tests/simulator
+	SOAK=1 $(BIN)/python -m pytest -n 2 tests/properties tests/hostile tests/simulator tests/vectors tests/service
+
+fuzz: setup
+	nice $(BIN)/python -m tests.fuzz --runs $${RUNS:-1000000} $${FUZZ_PYTHON:+--engine atheris --python $$FUZZ_PYTHON}
 
 setup: packages $(STAMP)
 
