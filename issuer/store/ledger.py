@@ -5,6 +5,7 @@ The life cycle's table says whether; this carries it out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,6 +138,12 @@ def _arrival(drawer: Drawer, *, serial: str | None, quantity: int, note: str) ->
 def status_entry(transaction: Transaction, serial: str) -> StatusEntry | None:
     """The card's place in a status list, once it has one."""
     return transaction.scalars(select(StatusEntry).where(StatusEntry.serial == serial)).one_or_none()
+
+
+def status_entries(transaction: Transaction, serials: Sequence[str]) -> dict[str, StatusEntry]:
+    """Those of many cards, in one look-up; a card that has no place yet is left out."""
+    rows = transaction.scalars(select(StatusEntry).where(StatusEntry.serial.in_(serials)))
+    return {row.serial: row for row in rows}
 
 
 def set_status(unit: Unit, serial: str, status: Status) -> None:

@@ -16,9 +16,9 @@ from ...domain.card_stock import StockState
 from ...domain.reasons import Reason, refusal
 from ...domain.roles import Act
 from ...store.balance import balance, closed_on
-from ...store.ledger import Drawer, status_entry
+from ...store.ledger import Drawer, status_entries, status_entry
 from ...store.models.people import District
-from ...store.models.stock import Card, CardMovement
+from ...store.models.stock import Card, CardMovement, StatusEntry
 from ..access import OFFICE, Caller, Endpoints, Scope, by_act, by_role, etag
 from ..pages import After, Limit, decode, encode
 from ..schemas.base import BIGGEST, ReceiptOut
@@ -67,7 +67,8 @@ def cards(
             query = query.where(Card.serial > key[0])
         rows = transaction.scalars(query).all()
         following = encode(rows[-1].serial) if len(rows) == limit else None
-        return CardPage(cards=[_out(transaction, row) for row in rows], next=following)
+        entries = status_entries(transaction, [row.serial for row in rows])
+        return CardPage(cards=[_out(row, entries.get(row.serial)) for row in rows], next=following)
 
 
 @api.get("/cards/{serial}", _READ, "A card", Reason.NO_CARD, response_model=CardHistory)
@@ -94,7 +95,7 @@ def card(serial: SerialPath, call: Caller, response: Response) -> Any:
             )
             for row in rows
         ]
-        out = _out(transaction, found)
+        out = _out(found, status_entry(transaction, serial))
     response.headers["ETag"] = etag(found.version)
     return CardHistory(**out.model_dump(), movements=movements)
 
@@ -228,8 +229,7 @@ def _reach(transaction: Transaction, district: int, call: Caller) -> None:
         raise refusal(Reason.DISTRICT)
 
 
-def _out(transaction: Transaction, found: Card) -> CardOut:
-    entry = status_entry(transaction, found.serial)
+def _out(found: Card, entry: StatusEntry | None) -> CardOut:
     return CardOut(
         serial=found.serial,
         state=found.state,
