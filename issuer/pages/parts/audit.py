@@ -19,7 +19,7 @@ LINES = 50
 
 @site.page("/audit", audit.records)
 def show(view: View) -> Page:
-    """The newest first, when nothing is asked for; else in order from a number on."""
+    """A city's auditor sees the newest first until something is asked for; others in order, from a number on."""
     return _page(view, None)
 
 
@@ -37,11 +37,13 @@ def verify(view: View) -> Page:
 def _page(view: View, verified: Any) -> Page:
     subject, actor = (_plain(view.asked(name, 64)) for name in ("subject", "actor"))
     after = view.asked("after", 15)
+    whole_city = len(view.call.actor.place.ids) == 1
     start = int(after) if after.isascii() and after.isdigit() else None
     if start is None:
-        start = 0 if subject or actor else _from_the_end(view)
+        start = 0 if subject or actor or not whole_city else _from_the_end(view)
     found = audit.records(view.call, start, LINES, subject or None, actor or None)
-    records = list(reversed(found.records)) if not after and not subject and not actor else found.records
+    backwards = whole_city and not after and not subject and not actor
+    records = list(reversed(found.records)) if backwards else found.records
     context = {
         "records": records,
         "following": None if found.next is None else str(found.next),
@@ -52,7 +54,8 @@ def _page(view: View, verified: Any) -> Page:
         "more": str(QueryParams({"subject": subject, "actor": actor})) if subject or actor else "",
         "verified": verified,
         "checkpoints": audit.checkpoints(view.call, 0, 500)[-5:],
-        "whole_city": len(view.call.actor.place.ids) == 1,
+        "whole_city": whole_city,
+        "backwards": backwards,
     }
     return Page(template="audit.html", title="audit.title", context=context)
 
