@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEBIAN := pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev python3-venv openssl opensc softhsm2 postgresql \
-	chromium fonts-wqy-zenhei fonts-ocr-b systemd
+	chromium fonts-wqy-zenhei fonts-dejavu-core fonts-ocr-b systemd
 # Programs and headers that stand for the packages above: when they are there, nothing is installed.
 NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || echo pcscd) \
 	$(shell [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || echo vpcd) \
@@ -16,6 +16,7 @@ NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || 
 	$(shell command -v chromium >/dev/null 2>&1 || echo chromium) \
 	$(shell command -v systemd-analyze >/dev/null 2>&1 || echo systemd-analyze) \
 	$(shell [ -e /usr/share/fonts/truetype/wqy/wqy-zenhei.ttc ] || echo wqy-zenhei) \
+	$(shell [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || echo dejavu) \
 	$(shell [ -e /usr/share/fonts/opentype/ocr-b/OCRB.otf ] || echo ocr-b) \
 	$(shell command -v softhsm2-util >/dev/null 2>&1 || echo softhsm2-util) \
 	$(shell $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1 || echo ensurepip)
@@ -27,7 +28,7 @@ help:
 	@echo 'make test    everything that must hold: lint, types, import rules, tests with branch coverage'
 	@echo 'make bench   commands, bytes, times and start-up, each beside its floor'
 	@echo 'make lint    ruff, mypy and the import rules only'
-	@echo 'make oracles cross-checks against independent software (needs node, a JDK and Maven)'
+	@echo 'make oracles cross-checks against independent software (needs node, a JDK, Maven, tesseract-ocr)'
 	@echo 'make soak    the long versions of the random tests'
 	@echo 'make fuzz    every decoder and a whole counter against made-up input; RUNS=1000000 inputs'
 	@echo 'make clean   removes .venv, build and the state of the demo'
