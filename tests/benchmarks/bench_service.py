@@ -152,7 +152,7 @@ def _compare(found: Mapping[int, Times]) -> None:
 
 def _rules(engine: Engine, holders: int) -> None:
     """All holders by the rules in force and by the next ones, beside reading the same columns."""
-    from issuer.service.routers.rules import _rows
+    from issuer.service.entitlements import rows
 
     store = Store(engine, clock=state.system_clock, number_secret=bytes(32))
     current = rule_set.load(rule_set.versions()[-1])
@@ -162,14 +162,14 @@ def _rules(engine: Engine, holders: int) -> None:
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         start = time.perf_counter()
-        rows = connection.execution_options(yield_per=2_000).execute(text(f"SELECT {columns} FROM holder ORDER BY id"))
-        read = sum(1 for _ in rows)
+        scan = connection.execution_options(yield_per=2_000).execute(text(f"SELECT {columns} FROM holder ORDER BY id"))
+        read = sum(1 for _ in scan)
         bare = time.perf_counter() - start
     assert read >= holders
     with store.read() as transaction:
         transaction.execute(text("SET LOCAL statement_timeout = 0"))
         start = time.perf_counter()
-        found = effect.effect(current, following, _rows(transaction), today)
+        found = effect.effect(current, following, rows(transaction), today)
         both = time.perf_counter() - start
     print(f"a bare scan of {read:,} holders: {bare:.1f} s, {read / bare:,.0f}/s")
     print(

@@ -173,7 +173,6 @@ def test_no_question_reads_a_table_from_end_to_end(office: Office) -> None:
                 queries.reminders(transaction, place, today, after=(today, 1))
             queries.find_by_number(transaction, "1", SECRET)
             queries.dossier(transaction, permit, today, store.rules.years)
-            queries.holders(transaction, after=1)
         office.lost(permit)
         office.issued(3)
         office.registered()

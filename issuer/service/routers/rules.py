@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import Path, Request
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session as Transaction
 
 from card_profiles.entitlements import catalogue
 
@@ -16,9 +15,7 @@ from ...domain.roles import Act
 from ...rules import effect as effects
 from ...rules import lint as linting
 from ...rules import rule_set as rule_sets
-from ...rules.facts import Row
 from ...rules.faults import RulesRefused
-from ...store import queries
 from ...store.models.people import Holder
 from ...store.models.permits import RuleSet
 from ...store.unit import Receipt, Unit
@@ -121,7 +118,7 @@ def effect(version: VersionPath, call: Caller) -> Any:
 
     def work(progress: Any) -> dict[str, Any]:
         with store.read() as transaction:
-            return effects.record(effects.effect(old, new, _rows(transaction), day, progress))
+            return effects.record(effects.effect(old, new, entitlements.rows(transaction), day, progress))
 
     return _job(call.service.jobs.begin(total, work))
 
@@ -196,16 +193,6 @@ def hand_in(call: Call, raw: bytes) -> Receipt:
 
     request = {"rule_set": found.digest}
     return call.done(call.store.perform(call.actor, Act.ACTIVATE_RULES, work, key=call.key, request=request))
-
-
-def _rows(transaction: Transaction) -> Any:
-    after, codes = 0, {row.id: row.code for row in queries.places(transaction)}
-    while found := queries.holders(transaction, after=after):
-        for holder in found:
-            row: Row = entitlements.known(transaction, holder, codes).row()
-            yield holder.id, row
-        after = found[-1].id
-        transaction.expunge_all()
 
 
 def _stored(call: Caller, version: str) -> RuleSet:
