@@ -114,6 +114,12 @@ def environment() -> Environment:
     return found
 
 
+def warm() -> None:
+    """Compile the templates, so that nobody waits for the first page of a kind; a second of work, at the start."""
+    for path in sorted((HERE / "templates").glob("*.html")):
+        environment().get_template(path.name)
+
+
 def render(view: View, page: Page) -> Response:
     """The page as HTML."""
     present = view.present

@@ -88,6 +88,7 @@ def create_app(service: Service) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        pages.warm()
         clockwork.start()
         try:
             yield

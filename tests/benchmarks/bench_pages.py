@@ -123,6 +123,7 @@ def _read(addresses: list[str], names: dict[str, str]) -> dict[tuple[str, str], 
                 assert door is not None
                 form = {"_csrf": door[1], "name": name, "password": PASSWORD, "desk": ""}
                 assert client.post("/desk/sign-in", data=form).status_code == 303
+                client.get("/desk/")
                 for turn in range(ROUNDS // READERS + 1):
                     # Of holders in the reader's place: 32 + n % 245 is the community of holder n.
                     holder = 245 * (7 + turn * READERS + number) if place == "community" else 50 * (turn + 1)
