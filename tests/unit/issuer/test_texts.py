@@ -48,7 +48,7 @@ def test_both_languages_say_the_same(key: object, text: Text) -> None:
 def raised() -> dict[Refusal, list[set[str]]]:
     """The details with which each reason is raised anywhere in the package; None where they cannot be told."""
     found: dict[Refusal, list[set[str]]] = {}
-    for path in Path(issuer.__file__).parent.glob("*.py"):
+    for path in Path(issuer.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Refused"):
                 continue
