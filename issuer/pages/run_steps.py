@@ -61,6 +61,12 @@ def changes(run: RunOut, lang: Language) -> list[tuple[str, str, str]]:
     return [(named(line["name"], lang), line["old"], line["new"]) for line in run.changes]
 
 
+def what_to_do(reason: str, otherwise: str, lang: Language) -> str:
+    """In the words of the pages, where those of the command line would speak of commands."""
+    key = f"refused.{reason}.do"
+    return tell(key, lang) if known(key) else otherwise
+
+
 def named(name: str, lang: Language) -> str:
     """What a line of old → new is about: a member of the permit, or a service by its code."""
     if known(f"change.{name}"):

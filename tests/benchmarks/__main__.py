@@ -15,9 +15,10 @@ TITLES = {
     "printed": "Printed code: decode rates, image to verdict",
     "kiosk": "The counter's page: card in to verdict on screen, start, memory, idle",
     "rules": "Rules over many holders",
+    "pages": "Answers of the desk's pages",
+    "agent": "A card written through a desk agent",
     "assembly": "Cards assembled and signed",
     "service": "The service with 50 operators, by number of holders",
-    "agent": "A card written through a desk agent",
 }
 
 

@@ -84,6 +84,7 @@ def watch(view: View, run: str) -> Page:
     context: dict[str, Any] = {
         "run": found,
         "steps": run_steps.lines(found, view.lang),
+        "action": run_steps.what_to_do(found.problem.code, found.problem.action, view.lang) if found.problem else "",
         "changes": run_steps.changes(found, view.lang),
         "application": None if waiting is None else waiting.id,
         "way": way(waiting, "card") if found.kind == "issue" else [],
@@ -169,5 +170,6 @@ def _refused(view: View, refused: Refused, page: Page) -> Page:
     """The page again, with what the card or the reader had against it."""
     line = refusal_lines(refused, view.lang)[0]
     title, _, action = line.partition("：" if "：" in line else ": ")
+    action = run_steps.what_to_do(refused.reason.value, action, view.lang)
     view.problem = Told(code=refused.reason.value, status=409, title=title, action=action)
     return Page(template=page.template, title=page.title, context=page.context, status=409)

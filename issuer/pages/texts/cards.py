@@ -87,6 +87,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "change.valid until": ("签注有效至", "Endorsed until"),
         "change.class": ("服务类别", "Class of services"),
         "change.address": ("居住地址", "Address"),
+        "change.card keys": ("卡密钥版本", "Version of the card’s keys"),
         "change.signature": ("签名", "Signature"),
         "handover.title": ("发卡", "Hand the card over"),
         "handover.lead": (
@@ -94,7 +95,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Ask for the slip, and compare the photo with the person before you.",
         ),
         "handover.slip": ("受理回执号", "Number of the slip"),
-        "handover.slip-hint": ("回执上的数字，也可扫描回执条码", "The digits on the slip"),
+        "handover.slip-hint": ("回执上的数字", "The digits on the slip"),
         "handover.same": ("照片与本人一致", "The photo and the person match"),
         "handover.button": ("发卡，居住证即时生效", "Hand over: the permit is in force"),
         "handover.done": (
