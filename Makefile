@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEBIAN := pcscd vsmartcard-vpcd libpcsclite-dev gcc python3-dev python3-venv openssl opensc softhsm2 postgresql \
-	chromium fonts-wqy-zenhei fonts-dejavu-core fonts-ocr-b systemd
+	chromium-headless-shell fonts-wqy-zenhei fonts-dejavu-core fonts-ocr-b systemd
 # Programs and headers that stand for the packages above: when they are there, nothing is installed.
 NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || echo pcscd) \
 	$(shell [ -e /usr/lib/pcsc/drivers/serial/libifdvpcd.so ] || echo vpcd) \
@@ -13,7 +13,7 @@ NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || 
 	$(shell command -v openssl >/dev/null 2>&1 || echo openssl) \
 	$(shell command -v opensc-tool >/dev/null 2>&1 || echo opensc-tool) \
 	$(shell ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || echo postgres) \
-	$(shell command -v chromium >/dev/null 2>&1 || echo chromium) \
+	$(shell command -v chromium-headless-shell >/dev/null 2>&1 || echo chromium-headless-shell) \
 	$(shell command -v systemd-analyze >/dev/null 2>&1 || echo systemd-analyze) \
 	$(shell [ -e /usr/share/fonts/truetype/wqy/wqy-zenhei.ttc ] || echo wqy-zenhei) \
 	$(shell [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || echo dejavu) \

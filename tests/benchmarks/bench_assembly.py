@@ -6,6 +6,7 @@ OpenSSL, which comes before a card is written, is a figure of its own.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Callable
@@ -25,10 +26,12 @@ from issuer.assemble import Signer, StatusReference, Validity, WholeCard
 from issuer.desk import Desk
 from keys.authority.authority import Authority
 from keys.authority.file import parse
+from tests.softhsm import TOKEN, softhsm
 
 CARDS = 300
 ROUNDS = 3
 CHECKED = 12
+_TOKEN = ("SOFTHSM2_CONF", "PERMIT_PKCS11_MODULE", "PERMIT_PKCS11_PIN_FILE")
 PASSPHRASE = b"of this measurement only"
 
 
@@ -36,14 +39,18 @@ def main() -> None:
     samples = resources.files("issuer.samples")
     record = application.parse(samples.joinpath("01-chen-xiaowen.json").read_bytes(), today=date.today())
     photo = samples.joinpath("01-chen-xiaowen.jpg").read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        Authority.create(home, parse(samples.joinpath("authority.json").read_bytes()), PASSPHRASE)
-        with desks.opened(home, lambda: PASSPHRASE) as desk:
-            _measure(desk, record, photo)
+    print(f"{'':40}{'cards/s':>9}{'two signatures alone':>22}{'ratio':>8}")
+    members = json.loads(samples.joinpath("authority.json").read_text("utf-8"))
+    with tempfile.TemporaryDirectory() as folder, softhsm(Path(folder) / "hsm") as hsm:
+        os.environ.update({name: hsm.environment[name] for name in _TOKEN})
+        for where, more in (("by key files", {}), ("by a token (SoftHSM)", {"custody": f"pkcs11:token={TOKEN}"})):
+            home = Path(folder) / more.get("custody", "file").partition(":")[0]
+            Authority.create(home, parse(json.dumps(members | more).encode()), PASSPHRASE)
+            with desks.opened(home, lambda: PASSPHRASE) as desk:
+                _measure(where, desk, record, photo, bare=not more)
 
 
-def _measure(desk: Desk, record: application.PermitApplication, photo: bytes) -> None:
+def _measure(where: str, desk: Desk, record: application.PermitApplication, photo: bytes, *, bare: bool) -> None:
     chip_keys = [_point(ec.generate_private_key(ec.SECP256R1())) for _ in range(CARDS)]
     validity = Validity.over(record.valid_from, record.endorsed_until, now=datetime.now(UTC))
     signers: tuple[Signer, Signer] = (desk.document_signer(), desk.entitlement_signer())
@@ -69,6 +76,9 @@ def _measure(desk: Desk, record: application.PermitApplication, photo: bytes) ->
 
     counted_floor = _rate(lambda index: two(index, signers))
     counted = _rate(lambda index: card(index, signers))
+    _row(f"{where}, each counted", counted, counted_floor)
+    if not bare:
+        return
     library_floor = _rate(lambda index: two(index, plain))  # type: ignore[arg-type]
     library = _rate(lambda index: card(index, plain))  # type: ignore[arg-type]
     whole = card(0, signers)
@@ -85,12 +95,12 @@ def _measure(desk: Desk, record: application.PermitApplication, photo: bytes) ->
     for _ in range(CHECKED):
         crosscheck.check(candidate, trust, desk.profile, signed=validity.signed, begins=validity.begins)
     checked = CHECKED / (perf_counter() - start)
-    print(f"{'':34}{'cards/s':>10}{'two signatures alone':>24}{'ratio':>9}")
-    print(f"{'by the keys of the authority':34}{counted:>10,.0f}{counted_floor:>24,.0f}{counted / counted_floor:>9.2f}")
-    print(
-        f"{'by bare keys, nothing counted':34}{library:>10,.0f}{library_floor:>24,.0f}{library / library_floor:>9.2f}"
-    )
+    _row("by bare keys, nothing counted", library, library_floor)
     print(f"cross-checked by the verifier and by OpenSSL's programs: {checked:,.0f} cards/s")
+
+
+def _row(what: str, cards: float, floor: float) -> None:
+    print(f"{what:40}{cards:>9,.0f}{floor:>22,.0f}{cards / floor:>8.2f}", flush=True)
 
 
 class _Plain:

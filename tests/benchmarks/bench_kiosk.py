@@ -206,7 +206,7 @@ def _screens(write: Callable[[str], object]) -> None:
         counter = _counter(Path(directory))
         bares = {name: _median(lambda card: bare(daemon, counter, card), card) for name, card in cards.items()}
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=shutil.which("chromium-headless-shell"), args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
         with counter_world(daemon, Path(directory)) as world:
             page = browser.new_page()

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-INSTALL = "install the browser that the page tests need: apt-get install -y chromium fonts-wqy-zenhei"
+INSTALL = "install the browser that the page tests need: apt-get install -y chromium-headless-shell fonts-wqy-zenhei"
 SIZES = MappingProxyType(
     {"desk": {"width": 1280, "height": 800}, "tablet": {"width": 820, "height": 1180}},
 )
@@ -29,11 +29,11 @@ class Look(Protocol):
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Debian's chromium. Loopback is all that it talks to: names outside do not resolve.
+    """Debian's chromium, the headless shell of it. Loopback is all it talks to: names outside do not resolve.
 
     Closed after this folder: Playwright's loop runs in the thread of the tests, where others want their own.
     """
-    program = shutil.which("chromium")
+    program = shutil.which("chromium-headless-shell")
     if program is None:
         pytest.fail(INSTALL, pytrace=False)
     with sync_playwright() as playwright:

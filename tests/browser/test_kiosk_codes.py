@@ -123,7 +123,7 @@ def test_a_camera(world: CounterWorld, chromium: Browser, tmp_path: Path) -> Non
     picture.convert("RGB").save(frame, "JPEG", quality=92)
     film.write_bytes(frame.getvalue() * 5)
     browser = chromium.browser_type.launch(
-        executable_path=shutil.which("chromium"),
+        executable_path=shutil.which("chromium-headless-shell"),
         args=[
             "--no-sandbox",
             "--disable-dev-shm-usage",
