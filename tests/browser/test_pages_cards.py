@@ -34,7 +34,8 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     """A desk with keys, and two readers with a blank in each."""
     home, passphrase = tmp_path / "home", tmp_path / "passphrase"
     members = json.loads(resources.files("issuer.samples").joinpath("authority.json").read_text("utf-8"))
-    members["validity"] = {"signer_key_days": 366, "entitlement_key_days": 366}  # one year's endorsement, without a rotation between
+    # One year's endorsement, without a rotation between.
+    members["validity"] = {"signer_key_days": 366, "entitlement_key_days": 366}
     raw = json.dumps(members).encode()
     Authority.create(home, parse(raw), b"opens", clock=lambda: START, cost=ScryptCost(log2_n=1))
     passphrase.write_text("opens\n")
