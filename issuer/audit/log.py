@@ -7,6 +7,7 @@ one commits after the other; what that costs is the time of one commit, some mil
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -38,6 +39,18 @@ _COLUMNS = (
     AuditRecord.hash,
 )
 _NAMES = tuple(column.key for column in _COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsigned:
+    """Records after the newest checkpoint: number and hash of its record (0 and START without one) and of the last.
+
+    `signed_at` is when that checkpoint was signed.
+    """
+
+    after: tuple[int, str]
+    end: tuple[int, str]
+    signed_at: datetime | None
 
 
 def lock(transaction: Transaction) -> None:
@@ -116,29 +129,54 @@ def export_lines(transaction: Transaction, *, after: int = 0) -> Iterator[bytes]
     return export.lines(records(transaction, after=after, until=until), signed, after=start)
 
 
-def sign_checkpoint(transaction: Transaction, signer: AuditSigner, *, now: datetime) -> Statement | None:
-    """Sign the newest record, once all since the last checkpoint was verified, twice over; None when nothing is new.
-
-    Twice, because a bit that flips in memory must not be signed as the truth. Raises ChainBroken; the caller commits.
-    """
-    lock(transaction)
-    seq, digest = last(transaction)
-    start = transaction.execute(
-        select(Checkpoint.seq, Checkpoint.hash).order_by(Checkpoint.seq.desc()).limit(1)
+def unsigned(transaction: Transaction) -> Unsigned | None:
+    """What no checkpoint vouches for yet, none of it read; None when nothing is new. Raises ChainBroken(TRUNCATED)."""
+    row = transaction.execute(
+        select(Checkpoint.seq, Checkpoint.hash, Checkpoint.at).order_by(Checkpoint.seq.desc()).limit(1)
     ).first()
-    after = (0, START) if start is None else (start.seq, start.hash)
-    if seq <= after[0]:
-        if seq < after[0]:
-            raise ChainBroken(ChainFault.TRUNCATED, after[0], f"the chain ends at {seq}")
-        return None
+    after, signed_at = ((0, START), None) if row is None else ((row.seq, row.hash), row.at)
+    end = last(transaction)
+    if end[0] < after[0]:
+        raise ChainBroken(ChainFault.TRUNCATED, after[0], f"the chain ends at {end[0]}")
+    return None if end[0] == after[0] else Unsigned(after=after, end=end, signed_at=signed_at)
+
+
+def verified(transaction: Transaction, found: Unsigned) -> Unsigned:
+    """The same, once every record of it was verified, twice over. Raises ChainBroken.
+
+    Twice, because a bit that flips in memory must not be signed as the truth. Takes no lock: what was appended stays.
+    """
     for _ in range(2):
-        found = chain.verify(records(transaction, after=after[0], until=seq), (), {}, after=after)
-        if (found.seq, found.hash) != (seq, digest):
-            raise ChainBroken(ChainFault.HASH, seq)
+        seen = chain.verify(records(transaction, after=found.after[0], until=found.end[0]), (), {}, after=found.after)
+        if (seen.seq, seen.hash) != found.end:
+            raise ChainBroken(ChainFault.HASH, found.end[0])
+    return found
+
+
+def sign_verified(transaction: Transaction, found: Unsigned, signer: AuditSigner, *, now: datetime) -> Statement | None:
+    """Sign the end of what `verified` read; None when somebody else signed meanwhile. Raises ChainBroken; the caller
+    commits. Takes the lock, and only as long as a signature takes."""
+    lock(transaction)
+    due = unsigned(transaction)
+    if due is None or due.after != found.after:
+        return None
+    seq, digest = found.end
+    if transaction.execute(select(AuditRecord.hash).where(AuditRecord.seq == seq)).scalar() != digest:
+        raise ChainBroken(ChainFault.HASH, seq)
     statement = Statement(seq=seq, hash=digest, at=now)
     transaction.add(Checkpoint(seq=seq, hash=digest, at=now, signed=checkpoint.sign(statement, signer)))
     transaction.flush()
     return statement
+
+
+def sign_checkpoint(transaction: Transaction, signer: AuditSigner, *, now: datetime) -> Statement | None:
+    """Sign the newest record, once all since the last checkpoint was verified; None when nothing is new.
+
+    In one transaction: nobody appends meanwhile. Raises ChainBroken; the caller commits.
+    """
+    lock(transaction)
+    found = unsigned(transaction)
+    return None if found is None else sign_verified(transaction, verified(transaction, found), signer, now=now)
 
 
 def size(transaction: Transaction) -> int:

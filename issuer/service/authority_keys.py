@@ -21,6 +21,7 @@ from keys.status_list import Place, StatusListError
 
 from .. import desk
 from ..acts.journal import StoreJournal
+from ..assemble import civil_date
 from ..audit import log as audit_log
 from ..audit.checkpoint import AuditSigner, Statement
 from ..domain import places
@@ -29,6 +30,7 @@ from ..errors import Refusal, Refused
 from ..store import status
 from ..store.ledger import Drawer
 from ..store.unit import Receipt, Store, Unit
+from . import logs
 from .problem_texts import Code
 from .problems import Problem
 from .settings import Settings
@@ -105,23 +107,51 @@ def _publish_shard(authority: Authority, store: Store, uri: str) -> None:
     authority.statuses.publish(changes, final_stays=True)
 
 
-def sign_checkpoint(keys: Keys, store: Store, actor: Actor) -> Receipt:
-    """The audit signer's word on the chain as it stands, once it was verified. Raises Problem, ChainBroken."""
+def renew_crl(keys: Keys) -> int | None:
+    """Sign the CRL anew when less than half of its life is left; its number, None when it is not due. Else a service
+    that runs for longer than `crl_days` would refuse to write cards. Raises AuthorityError, CustodyError."""
+    with keys.publishing:
+        renewed = keys.authority.renew_crl()
+    if renewed is None:
+        return None
+    logs.log("crl-renewed", what=f"number {renewed.number}, until {renewed.next_update:%Y-%m-%d}")
+    return renewed.number
+
+
+def sign_checkpoint(keys: Keys, store: Store, actor: Actor, *, daily: bool = False) -> Receipt:
+    """The audit signer's word on the chain as it stands, once it was verified. Raises Problem, ChainBroken.
+
+    `daily`: only if none was signed on this civil day or later. What is new is read before the act begins, so that
+    nobody waits for it; who else signed meanwhile was first, and nothing is signed twice.
+    """
+    with store.read() as transaction:
+        found = audit_log.unsigned(transaction)
+        if found is None or (daily and _signed_today(found, store.now())):
+            return _checkpoint(None)
+        signer = _audit_signer(keys)
+        found = audit_log.verified(transaction, found)
+
+    def work(unit: Unit) -> Receipt:
+        return _checkpoint(audit_log.sign_verified(unit.transaction, found, signer, now=unit.now))
+
+    return store.perform(actor, Act.CHECKPOINT, work)
+
+
+def _signed_today(found: audit_log.Unsigned, now: datetime) -> bool:
+    return found.signed_at is not None and civil_date(found.signed_at) >= civil_date(now)
+
+
+def _audit_signer(keys: Keys) -> AuditSigner:
     try:
         signer = keys.authority.signer(Purpose.AUDIT_SIGNER)
     except _FAILURES as error:
         raise Problem(Code.KEYS_UNUSABLE, reason=type(error).__name__) from error
-    public = signer.private_key.public_key()
-    audit_signer = AuditSigner(kid=signer.kid, sign=signer.raw_signer(), public_key=public)
-    found: list[Statement | None] = []
+    return AuditSigner(kid=signer.kid, sign=signer.raw_signer(), public_key=signer.private_key.public_key())
 
-    def work(unit: Unit) -> Receipt:
-        found.append(audit_log.sign_checkpoint(unit.transaction, audit_signer, now=unit.now))
-        statement = found[-1]
-        data = {} if statement is None else {"seq": statement.seq, "hash": statement.hash}
-        return Receipt(act=Act.CHECKPOINT, subject=f"checkpoint:{data.get('seq', 0)}", data=data)
 
-    return store.perform(actor, Act.CHECKPOINT, work)
+def _checkpoint(statement: Statement | None) -> Receipt:
+    data = {} if statement is None else {"seq": statement.seq, "hash": statement.hash}
+    return Receipt(act=Act.CHECKPOINT, subject=f"checkpoint:{data.get('seq', 0)}", data=data)
 
 
 def audit_keys(home: Path) -> Mapping[bytes, ec.EllipticCurvePublicKey]:

@@ -1,5 +1,6 @@
-"""What the service does by itself while it runs: changes of status reach the list, photos are deleted when their time
-is over, old request keys and sessions are forgotten."""
+"""What the service does by itself while it runs: changes of status reach the list, the CRL is renewed before it runs
+out, the audit chain is signed once a day, photos are deleted when their time is over, old request keys and sessions are
+forgotten."""
 
 from __future__ import annotations
 
@@ -45,6 +46,9 @@ class Clockwork:
             _try("publication", lambda: authority_keys.publish(keys, store, actor))
         if time.monotonic() - self._kept_at >= UPKEEP_SECONDS:
             self._kept_at = time.monotonic()
+            if keys is not None:
+                _try("crl", lambda: authority_keys.renew_crl(keys))
+                _try("checkpoint", lambda: authority_keys.sign_checkpoint(keys, store, actor, daily=True))
             _try("retention", lambda: upkeep.purge_captures(store, actor))
             _try("forgetting", lambda: upkeep.forget_requests(store, actor))
 

@@ -347,6 +347,20 @@ class Authority:
             self.statuses.write(everything=True)
             return crl, self.published_statuses()
 
+    def renew_crl(self) -> ParsedCrl | None:
+        """Sign the CRL anew if less than half of its life is left; None if it is not due, or another run was faster.
+
+        Raises `AuthorityError` as `refresh`, `CustodyError` where the CSCA's key is not at hand.
+        """
+        if not self._crl_due():
+            return None
+        with registry.locked(self.home, wait=LOCK_WAIT):
+            return self.sign_crl() if self._crl_due() else None
+
+    def _crl_due(self) -> bool:
+        crl = self.published_crl()
+        return crl.next_update - self.clock() < (crl.next_update - crl.this_update) / 2
+
     def sign_crl(self) -> ParsedCrl:
         """The next CRL, by the active CSCA. The caller holds the lock."""
         return self.lists.publish_crl(self.certification_authority)
