@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
-from issuer.acts import stock
+from issuer.acts import persons, stock
+from issuer.audit import listing, log
 from issuer.domain.application_life import ApplicationState
 from issuer.store import migrate, queries
 from issuer.store.engine import READ_ONLY, open_engine
@@ -171,6 +172,10 @@ def test_no_question_reads_a_table_from_end_to_end(office: Office) -> None:
                 queries.open_applications(transaction, place, ApplicationState.READY, after=(1,))
                 queries.reminders(transaction, place, today)
                 queries.reminders(transaction, place, today, after=(today, 1))
+                listing.page(transaction, place)
+                listing.page(transaction, place, after=3, limit=2)
+                listing.page(transaction, place, subject="application:1")
+                listing.page(transaction, place, actor="registrar1")
             queries.find_by_number(transaction, "1", SECRET)
             queries.dossier(transaction, permit, today, store.rules.years)
         office.lost(permit)
@@ -186,6 +191,38 @@ def test_no_question_reads_a_table_from_end_to_end(office: Office) -> None:
     assert not slow, "\n\n".join(f"{statement}\n{plan}" for statement, plan in slow)
     assert application
     assert serial(1)
+
+
+def test_an_auditor_of_a_district_reads_its_records_and_no_others(office: Office) -> None:
+    """By the index of places: the number of a record alone would lead through those of everybody else."""
+    persons.register(office.store, office.actor(place="town"), office.person())
+    town = office.actor(place="town").place
+
+    def ask() -> None:
+        with office.store.read() as transaction:
+            listing.page(transaction, town, after=1, limit=2)
+            listing.page(transaction, town, after=1, limit=1)
+
+    asked = [plan for statement, plan in plans(office, ask) if "audit_record.place = " in statement]
+    assert len(asked) == 4  # the town and its community, twice
+    assert all("ix_audit_record_place" in plan for plan in asked), asked
+
+
+@pytest.mark.parametrize("place", ["city", "county", "town", "community", "other"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 100])
+def test_pages_of_a_district_are_all_of_its_records(office: Office, place: str, limit: int) -> None:
+    office.issued(1)
+    for number, name in enumerate(("community", "town", "other", "county", "community", "town"), 2):
+        actor, where = office.actor(place=name), office.districts[name]
+        stock.receive_stock(office.store, actor, district_id=where, serials=[serial(number)])
+    path = office.actor(place=place).place
+    with office.store.read() as transaction:
+        every = [record for record in log.records(transaction) if record.place.startswith(path.path)]
+        found: list[int] = []
+        while rows := listing.page(transaction, path, after=found[-1] if found else 0, limit=limit):
+            found += [row.seq for row in rows]
+    assert found == [record.seq for record in every]
+    assert found
 
 
 def test_an_act_asks_a_handful_of_questions(office: Office) -> None:

@@ -14,12 +14,13 @@ from sqlalchemy import select
 from keys.authority.authority import Authority
 from keys.registry.lifecycle import KeyState
 
+from ...audit import listing
 from ...audit import log as audit_log
 from ...audit.chain import ChainBroken
 from ...domain.reasons import Reason, refusal
 from ...domain.roles import Act, Role
 from ...store import status
-from ...store.models.operations import AuditRecord, Checkpoint
+from ...store.models.operations import Checkpoint
 from ...store.unit import Receipt, Unit
 from .. import authority_keys
 from ..access import Caller, Endpoints, Scope, by_act, by_role
@@ -43,16 +44,8 @@ def records(
     actor: Annotated[str | None, Query(max_length=64, pattern=r"^[ -~]*$")] = None,
 ) -> Any:
     """In order of numbers, those done in the own district and below. They hold ids, states and numbers: no names."""
-    query = select(AuditRecord).where(AuditRecord.seq > after)
-    if len(call.actor.place.ids) > 1:
-        path = call.actor.place.path
-        query = query.where(AuditRecord.place >= path, AuditRecord.place < path[:-1] + "0")  # "0" follows "/"
-    if subject is not None:
-        query = query.where(AuditRecord.subject == subject)
-    if actor is not None:
-        query = query.where(AuditRecord.actor == actor)
     with call.store.read() as transaction:
-        rows = transaction.scalars(query.order_by(AuditRecord.seq).limit(limit)).all()
+        rows = listing.page(transaction, call.actor.place, after=after, limit=limit, subject=subject, actor=actor)
     return RecordPage(
         records=[
             RecordOut(

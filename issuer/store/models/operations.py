@@ -17,6 +17,7 @@ class AuditRecord(Base):
     __table_args__ = (
         Index("ix_audit_record_subject", "subject", "seq"),
         Index("ix_audit_record_actor", "actor", "seq"),
+        Index("ix_audit_record_place", "place", "seq"),
         Index("ix_audit_record_at", "at"),
     )
 
