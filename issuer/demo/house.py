@@ -6,11 +6,13 @@ looks whether every door answers, and closes again.
 
 from __future__ import annotations
 
+import _thread
 import json
 import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -122,6 +124,7 @@ def opened() -> Iterator[tuple[Table, Page, dict[str, str]]]:
 
 def main() -> int:
     """Open it, say where everything is, and stay until Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: _thread.interrupt_main())  # everything that was started ends with it
     checking = os.environ.get("HOUSE") == "check" or not sys.stdout.isatty()
     print("\n── A desk, a hospital and a school 窗口、医院、学校 (some ten seconds to open)", flush=True)
     try:
