@@ -49,4 +49,5 @@ def test_the_day(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     told = capfd.readouterr()
     assert code == 0, told.err
     assert re.search(r"[0-9]+ records hold; a checkpoint vouches up to record [1-9][0-9]*", told.out)
-    assert "; 2 checkpoints vouch up to record" in told.out
+    # Those of the day; a process that runs for more than a minute signs one of its own.
+    assert re.search(r"; [2-4] checkpoints vouch up to record", told.out)
