@@ -2,7 +2,8 @@
 
 pcscd takes its socket over from whoever starts it (the systemd protocol, LISTEN_FDS), so it needs no fixed path, and
 PCSCLITE_CSOCK_NAME leads clients to it. It gets a /run of its own where the kernel allows that, to root or in a user
-namespace. Each reader is vsmartcard's: a card connects to its port (`softcard.vpcd`).
+namespace. The reader is vsmartcard's: a card connects to its port (`softcard.vpcd`). Its driver knows two slots in a
+process and no more, so who wants a third reader starts another pcscd.
 """
 
 from __future__ import annotations
@@ -14,10 +15,8 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
 from card_profiles.errors import TransportFault
 
@@ -49,33 +48,30 @@ class NoVirtualReaders(Exception):
 class VirtualPcscd:
     """Start and stop as often as you like; ports and socket stay the same.
 
-    `names` are those of the readers; PC/SC calls the slots of the first ``NAME 00 00`` and ``NAME 00 01``.
-    Raises NoVirtualReaders.
+    PC/SC calls its slots ``NAME 00 00`` and ``NAME 00 01``; they listen on `port` and the next. Raises
+    NoVirtualReaders.
     """
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, name: str) -> None:
         found = shutil.which("pcscd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
         if found is None or not DRIVER.exists():
             raise NoVirtualReaders(f"virtual readers are not installed: {INSTALL}")
         self._daemon = found
-        self._names = tuple(names)
+        self._name = name
         self.directory = Path(tempfile.mkdtemp(prefix="pcscd-"))
         self.directory.chmod(0o755)
         self.socket_path = self.directory / "pcscd.comm"
         self._configuration = self.directory / "reader.conf.d"
         self._configuration.mkdir()
         self._process: subprocess.Popen[bytes] | None = None
-        self.ports: Mapping[str, int] = {}
+        self.port = 0
         self.plug()
 
-    def plug(self, ports: Mapping[str, int] | None = None) -> None:
-        """Declares the readers for the next start; a card's first slot is at its `ports`."""
-        self.ports = MappingProxyType(dict(ports or zip(self._names, _free_ports(len(self._names)), strict=True)))
+    def plug(self, port: int | None = None) -> None:
+        """Declares the reader for the next start."""
+        self.port = port or _free_port()
         self._declaration.write_text(
-            "\n".join(
-                f'FRIENDLYNAME "{name}"\nDEVICENAME /dev/null:{port}\nLIBPATH {DRIVER}\nCHANNELID {port}\n'
-                for name, port in self.ports.items()
-            )
+            f'FRIENDLYNAME "{self._name}"\nDEVICENAME /dev/null:{self.port}\nLIBPATH {DRIVER}\nCHANNELID {self.port}\n'
         )
 
     def unplug(self) -> None:
@@ -99,7 +95,7 @@ class VirtualPcscd:
         """Until its readers are there. The caller's own environment leads to it (`environment`)."""
         for _ in range(_ATTEMPTS):
             self._launch()
-            expected = SLOTS * len(self.ports) if self._declaration.exists() else 0
+            expected = SLOTS if self._declaration.exists() else 0
             if self._ready(expected):
                 return
             self.stop()  # another process took a port meanwhile
@@ -171,17 +167,13 @@ def _privacy() -> tuple[list[str], int | None]:
     return [], None
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports whose successors are free, too, on every interface, because that is where the virtual readers listen."""
-    found: list[int] = []
-    with contextlib.ExitStack() as held:
-        for _ in range(100 * count):
-            first, second = (held.enter_context(socket.socket()) for _ in range(SLOTS))
+def _free_port() -> int:
+    """A port whose successor is free, too, on every interface, because that is where the virtual reader listens."""
+    for _ in range(100):
+        with socket.socket() as first, socket.socket() as second:
             first.bind(("", 0))
             port: int = first.getsockname()[1]
             with contextlib.suppress(OSError, OverflowError):
                 second.bind(("", port + 1))
-                found.append(port)
-            if len(found) == count:
-                return found
-    raise NoVirtualReaders("no free ports")
+                return port
+    raise NoVirtualReaders("no two free ports in a row")

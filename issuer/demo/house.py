@@ -83,17 +83,18 @@ def opened() -> Iterator[tuple[Table, Page, dict[str, str]]]:
         if house.here.exists():
             shutil.rmtree(house.here)
         house.here.mkdir(parents=True)
-        daemon = VirtualPcscd((DESK, HOSPITAL, SCHOOL))
-        things.callback(daemon.close)
-        os.environ.update(daemon.environment())
-        daemon.start()
+        daemons = {name: VirtualPcscd(name) for name in _TITLES}
+        for daemon in daemons.values():
+            things.callback(daemon.close)
+            os.environ.update(daemon.environment())
+            daemon.start()
         desk = _service(house)
         token = people.move_in(Client(desk, {}))
         _secret(house.here / "agent-token", token)
         house.start(
             "agent",
             f"permit-issuer desk --server {desk} --token-file {{here}}/agent-token --reader {DESK} --json",
-            daemon.environment(),
+            daemons[DESK].environment(),
             lambda: _agent_is_there(desk),
         )
         publisher = _Publisher(house)
@@ -101,14 +102,14 @@ def opened() -> Iterator[tuple[Table, Page, dict[str, str]]]:
         publisher.publish()
         doors = {DESK: f"{desk}/desk/"}
         for name, (sector, title) in SECTORS.items():
-            doors[name] = _counter(house, daemon, name, sector, title)
+            doors[name] = _counter(house, daemons[name], name, sector, title)
         cards = {}
         for number, serial in enumerate(people.BLANKS, 1):
             house.run(f"permit-softcard new --image {{here}}/card-{number}.img --serial {serial}", {})
             cards[f"卡 card {number}"] = house.here / f"card-{number}.img"
         things.callback(publisher.stop)
         publisher.start()
-        places = [Place(name=name, port=daemon.ports[name], title=_TITLES[name], page=doors[name]) for name in doors]
+        places = [Place(name=name, port=daemons[name].port, title=_TITLES[name], page=doors[name]) for name in doors]
         table = Table(cards, places)
         things.callback(table.clear)
         signs = [("登记员 registrar", people.REGISTRAR), ("审批员 approver", people.APPROVER)]

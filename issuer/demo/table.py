@@ -42,6 +42,7 @@ class _Lying:
     """A card on a reader."""
 
     place: str
+    image: ImageFile
     stop: threading.Event = field(default_factory=threading.Event)
     thread: threading.Thread | None = None
 
@@ -65,8 +66,8 @@ class Table:
         with self._lock:
             for other in [name for name, lying in self._lying.items() if name == card or lying.place == place]:
                 self._take(other)
-            lying = _Lying(place)
-            soft = SoftCard(RESIDENCE_PERMIT_V1, ImageFile(image))
+            lying = _Lying(place, ImageFile(image))
+            soft = SoftCard(RESIDENCE_PERMIT_V1, lying.image)
             lying.thread = threading.Thread(
                 target=vpcd.serve, args=(soft, "127.0.0.1", target.port), kwargs={"stop": lying.stop}, daemon=True
             )
@@ -89,6 +90,7 @@ class Table:
             lying.stop.set()
             if lying.thread is not None:
                 lying.thread.join(10)
+            lying.image.close()
 
 
 class Page(ThreadingHTTPServer):

@@ -30,20 +30,15 @@ class PrivatePcscd(VirtualPcscd):
 
     def __init__(self, *, readers: bool = True) -> None:
         try:
-            super().__init__((NAME,))
+            super().__init__(NAME)
         except NoVirtualReaders as error:
             pytest.fail(str(error), pytrace=False)
         if not readers:
             self.unplug()
 
-    @property
-    def port(self) -> int:
-        """Of the first slot."""
-        return self.ports[NAME]
-
     def plug_readers(self, port: int | None = None) -> None:
         """Declares two readers for the next start; they listen on `port` and the one after."""
-        self.plug(None if port is None else {NAME: port})
+        self.plug(port)
 
     def unplug_readers(self) -> None:
         """Declares no readers for the next start."""
