@@ -178,7 +178,7 @@ def identity(
 
 
 def zone(application: PermitApplication, office: Office) -> Mrz:
-    """The machine readable zone, of DG1 and of the back of the card. The document number is the card's own; the permit's
+    """The machine readable zone of DG1 and of the card's back. The document number is the card's own; the permit's
     number stands in the optional data where it fits (11 characters, 9303-5 §4.2.2.2), so that both sides of the chip
     name it."""
     number = application.permit_number

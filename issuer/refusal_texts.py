@@ -50,7 +50,7 @@ REFUSALS: dict[Refusal, Text] = {
     ),
     Refusal.NO_GLYPHS: (
         "{field} 中有打印字体没有或不能正确排印的字符（{characters}）：请按规定改用可打印的写法。",
-        "{field} has characters that the printer's fonts lack or cannot set right ({characters}): use a printable form.",
+        "{field} has characters that the fonts lack or cannot set right ({characters}): use a printable form.",
     ),
     Refusal.TEXT_TOO_LONG: (
         "{field} 太长（{count} 个字符），卡面或单据上放不下：请按规定缩写。",

@@ -114,12 +114,11 @@ def reminders(
     return _page(transaction, query, (Permit.endorsed_until, Permit.id), after, limit)
 
 
-def facts_of_all(transaction: Transaction) -> Iterator[tuple[int, int, date, date, str]]:
+def facts_of_all(transaction: Transaction) -> Iterator[Any]:
     """Of every holder the id, the district, since when here, when born, and the facts in JSON; streamed."""
     query = select(Holder.id, Holder.district_id, Holder.residence_since, Holder.birth_date, Holder.facts)
     found = transaction.execute(query.order_by(Holder.id), execution_options={"yield_per": 2_000})
-    for number, district, since, born, facts in found:
-        yield number, district, since, born, facts
+    yield from found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
