@@ -105,8 +105,7 @@ const acts = {
   },
   choose(place) {
     active = place;
-    local = fresh();
-    render(true);
+    settle();
   },
   async picture(file) {
     if (file) await post(query("/page/picture"), file, file.type || "application/octet-stream");
@@ -197,6 +196,11 @@ function announce(word) {
 // A new card, a new check, or nothing: whatever was on the screen of another goes at once.
 function show(changed) {
   choose(changed);
+  settle();
+}
+
+// What is active is on the screen from here on: a word of another reader changes nothing that is typed for this one.
+function settle() {
   const word = places.get(active);
   const key = word ? `${active}/${word.visit || ""}/${word.phase}/${word.check || ""}` : "";
   const moved = key !== shownKey;
