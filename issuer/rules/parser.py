@@ -68,8 +68,8 @@ class _Reading:
                 self._mistake(f"definitions/{name}", Fault.UNKNOWN_FIELD, value=name, known=_NAME.pattern)
             self._definition(name, "definitions")
         eligibility = self._node(tree["eligibility"], "eligibility", False) if "eligibility" in tree else None
-        classes = self._classes(tree.get("classes"))
-        services = self._services(tree.get("services"))
+        classes = self._classes(tree["classes"]) if "classes" in tree else {}
+        services = self._services(tree["services"]) if "services" in tree else {}
         if self._mistakes or version is None or effective is None or zh is None or en is None or eligibility is None:
             raise RulesRefused(tuple(self._mistakes))
         return Rules(
@@ -106,18 +106,19 @@ class _Reading:
 
     def _classes(self, tree: object) -> dict[int, Node]:
         found: dict[int, Node] = {}
-        named = self._object(tree, "classes") if tree is not None else {}
-        self._known(named or {}, tuple(map(str, CLASSES)), (), "classes/")
+        named = self._object(tree, "classes")
+        if named is None:
+            return found
+        self._known(named, tuple(map(str, CLASSES)), (), "classes/")
         for permit_class in CLASSES:
-            written = (named or {}).get(str(permit_class))
-            if written is not None:
-                node = self._node(written, f"classes/{permit_class}", False)
+            if str(permit_class) in named:
+                node = self._node(named[str(permit_class)], f"classes/{permit_class}", False)
                 found |= {permit_class: node} if node is not None else {}
         return found
 
     def _services(self, tree: object) -> dict[str, ServiceRule]:
         found: dict[str, ServiceRule] = {}
-        for code, written in (self._object(tree, "services") or {}).items() if tree is not None else ():
+        for code, written in (self._object(tree, "services") or {}).items():
             path = f"services/{code}"
             try:
                 Sector.of_code(code)

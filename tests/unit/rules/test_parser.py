@@ -186,3 +186,14 @@ def test_a_wrong_part_of_the_sample_is_found(part: Callable[[Tree], Tree]) -> No
 def test_no_fact_is_one_that_must_not_be_asked() -> None:
     assert not any(forbidden(word) for fact in FACTS for word in (fact.name, *fact.choices))
     assert not {"sex", "gender", "ethnicity", "religion", "health"} & {fact.name for fact in FACTS}
+
+
+@pytest.mark.parametrize("place", ["classes", "classes/3", "eligibility", "services", "definitions"])
+def test_nothing_in_place_of_something_is_a_mistake(place: str) -> None:
+    """A null is there, so it is not missing; it is no rule either."""
+    tree = sample()
+    *above, last = place.split("/")
+    inner = tree[above[0]] if above else tree
+    inner[last] = None
+    with pytest.raises(RulesRefused):
+        parsed(tree)
