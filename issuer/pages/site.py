@@ -51,11 +51,12 @@ PARAMETERS: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "version": re.compile(r"[0-9A-Za-z.-]{1,64}", re.ASCII),
         "run": re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII),
         "job": re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII),
+        "agent": re.compile(r"[1-9][0-9]{0,14}", re.ASCII),
         "reader": re.compile(r"[A-Za-z0-9-]{1,32}", re.ASCII),
     }
 )
 """What may stand in a path under this name; anything else is no page. Those of digits are given as numbers."""
-_NUMBERS = frozenset({"application", "holder", "operator"})
+_NUMBERS = frozenset({"application", "holder", "operator", "agent"})
 _KEY = re.compile(r"[A-Za-z0-9._:-]{8,64}", re.ASCII)
 
 

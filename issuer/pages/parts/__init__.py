@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    agents,
     applications,
     audit,
     cards,
@@ -34,6 +35,7 @@ PARTS = (
     stock.site,
     rules.site,
     audit.site,
+    agents.site,  # before people: /people/agents is no number of an operator
     people.site,
     keys.site,
 )

@@ -22,7 +22,7 @@ from ...texts import refusal_lines
 from .. import dossiers, run_steps
 from ..receipts import then
 from ..refusals import Told
-from ..site import PREFIX, Page, Site, View
+from ..site import PREFIX, Page, Site, View, access_of
 from ..steps import way
 
 site = Site()
@@ -117,7 +117,8 @@ def hand_over(view: View, application: int) -> str:
 @site.page("/readers", agents.readers)
 def readers(view: View) -> Page:
     """Which reader is where, and what it is doing."""
-    return Page(template="readers.html", title="readers.title", context=readers_of(view))
+    context = readers_of(view) | {"agents_shown": view.call.actor.role in access_of(agents.agents).roles}
+    return Page(template="readers.html", title="readers.title", context=context)
 
 
 @site.page("/my-card", _READ_OUT)

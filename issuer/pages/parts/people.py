@@ -44,7 +44,7 @@ def show(view: View) -> Page:
 def appointing(view: View) -> Page:
     """One person, one role."""
     context = {
-        "places": _tree(view),
+        "places": tree(view),
         "roles": [(role.value, view.say(f"role.{role.value}")) for role in ROLES],
         "district": view.call.actor.place.id,
     }
@@ -69,7 +69,7 @@ def appoint(view: View) -> str:
 @site.page("/people/place", staff.create_district)
 def founding(view: View) -> Page:
     """A place below another."""
-    context = {"places": _tree(view, deepest=3), "parent": view.call.actor.place.id}
+    context = {"places": tree(view, deepest=3), "parent": view.call.actor.place.id}
     return Page(template="place.html", title="people.place", context=context)
 
 
@@ -119,7 +119,8 @@ def _password(view: View) -> str:
     return found
 
 
-def _tree(view: View, *, deepest: int = 4) -> list[tuple[int, str]]:
+def tree(view: View, *, deepest: int = 4) -> list[tuple[int, str]]:
+    """The own place and those below, as options."""
     mine = view.call.actor.place
     return [
         (place.id, "　" * (place.level - mine.level) + place.name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ...texts import Language
-from . import applications, base, cards, holders, oversight, permit_acts, registration, stock, today, troubles
+from . import agents, applications, base, cards, holders, oversight, permit_acts, registration, stock, today, troubles
 
 Text = tuple[str, str]
 TABLES: tuple[Mapping[str, Text], ...] = (
@@ -19,6 +19,7 @@ TABLES: tuple[Mapping[str, Text], ...] = (
     permit_acts.TEXTS,
     stock.TEXTS,
     oversight.TEXTS,
+    agents.TEXTS,
     troubles.TEXTS,
 )
 """The tables; a key stands in one of them."""
