@@ -62,6 +62,7 @@ def main() -> None:
         for turn, size in enumerate(sizes):
             began = time.monotonic()
             populate(engine, size, known=known)
+            first = known + 1
             print(f"{size:,} holders after {time.monotonic() - began:.0f} s", flush=True)
             if not known:
                 people = appoint(store)
@@ -69,7 +70,9 @@ def main() -> None:
                     first_rules(store, _city(transaction))
             known = size
             with _processes(folder, url) as addresses:
-                found[size] = asyncio.run(work_day(addresses, people, rounds=rounds, turn=turn, database=url))
+                found[size] = asyncio.run(
+                    work_day(addresses, people, rounds=rounds, turn=turn, first=first, database=url)
+                )
             _tell(size, found[size])
         _compare(found)
         _rules(engine, known)

@@ -82,9 +82,10 @@ async def work_day(
     *,
     rounds: int,
     turn: int,
+    first: int,
     database: str,
 ) -> Times:
-    """Each registrar has `rounds` applicants. Seconds that each act took, by act."""
+    """Each registrar has `rounds` applicants, and endorses cards of holders from `first` on. Seconds by act."""
     times: Times = defaultdict(list)
     registrars, approvers = people
     tray: asyncio.Queue[tuple[int, asyncio.Future[None]]] = asyncio.Queue()
@@ -95,7 +96,7 @@ async def work_day(
         async with asyncio.TaskGroup() as group:
             desks_at_work = [
                 group.create_task(
-                    _registrar(addresses[n % len(addresses)], person, n, rounds, turn, times, tray, signer)
+                    _registrar(addresses[n % len(addresses)], person, n, rounds, turn, first, times, tray, signer)
                 )
                 for n, person in enumerate(registrars)
             ]
@@ -143,6 +144,7 @@ async def _registrar(
     number: int,
     rounds: int,
     turn: int,
+    first: int,
     times: Times,
     tray: asyncio.Queue[tuple[int, asyncio.Future[None]]],
     signer: ProcessPoolExecutor,
@@ -156,7 +158,7 @@ async def _registrar(
         drawer = {"district": person.district, "desk": f"desk-{number}"}
         serials = [f"ff{turn:02d}{number:06d}{one:010d}" for one in range(rounds)]
         await operator.act(None, "POST", "/stock/receive", json=drawer | {"serials": serials})
-        due = _endorsable(person.district, number, turn)
+        due = _endorsable(person.district, number, first)
         for one in range(rounds):
             searched = f"xing{random.randrange(SURNAMES):03d}ming{random.randrange(GIVEN):04d}"
             await operator.act("search", "GET", "/holders", params={"name": searched, "limit": 20})
@@ -210,15 +212,15 @@ def _applicant(town: int, turn: int, desk: int, number: int) -> Mapping[str, Any
     }
 
 
-def _endorsable(town: int, desk: int, turn: int) -> Any:
-    """Numbers of permits of a town that may be endorsed today; two desks and two turns never take the same."""
+def _endorsable(town: int, desk: int, first: int) -> Any:
+    """Numbers of permits of a town, from the holder `first` on, that may be endorsed today; no two desks take one."""
     today = date.today()
     open_days = {(today + timedelta(days=ahead) - ENDORSED_FROM).days % ENDORSED_OVER for ahead in range(3, 27)}
     mine = 0
-    for holder in itertools.count(1):
+    for holder in itertools.count(first):
         if 7 + (32 + holder % 245) % 25 == town and holder % ENDORSED_OVER in open_days:
             mine += 1
-            if mine % 6 == (desk // len(TOWNS)) + 2 * turn:
+            if mine % 2 == desk // len(TOWNS):
                 yield f"RP{holder:010d}"
 
 
