@@ -14,6 +14,7 @@ COMMUNITIES = 245
 GRANTS = ("H01", "E01", "C01", "J01")
 SURNAMES = 100
 GIVEN = 1000
+OTHERS = 10_000_000  # ids of whoever is registered afterwards begin here
 ENDORSED_FROM = date(2026, 11, 1)
 ENDORSED_OVER = 365  # days over which the endorsements are spread, by the holder's number
 
@@ -114,8 +115,8 @@ def populate(engine: Engine, holders: int, *, known: int = 0) -> None:
             connection.execute(text(statement), {k: v for k, v in named.items() if f":{k}" in statement})
         connection.execute(text("DROP TABLE person"))
         for table in _SEQUENCES:
-            last = f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))"
-            connection.execute(text(last))
+            last = f"greatest((SELECT max(id) FROM {table}), {OTHERS})"
+            connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last})"))
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("VACUUM ANALYZE"))
