@@ -31,7 +31,6 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "card.button-again": ("续写这张卡", "Go on with this card"),
         "card.release": ("退回空白卡", "Put the blank back"),
         "card.face": ("打印卡面", "Print the card’s face"),
-        "application.print-slip": ("打印受理回执", "Print the slip"),
         "card.over": ("此件现在不需要写卡。", "No card is to be written for this application now."),
         "card.open": ("打开此件", "Open the application"),
         "card.where": ("读卡器在哪里", "Which reader is where"),
