@@ -101,7 +101,7 @@ def test_written_and_handed_over(desk: Desk, look: Look, lang: str, size: str) -
     page.check("[name=same]")
     page.fill("#slip", "1")
     _submit(page)
-    assert page.locator("#problem").is_visible()
+    expect(page.locator("#problem")).to_be_visible()
     page.check("[name=same]")
     page.fill("#slip", found["slip"])
     _submit(page)
@@ -120,7 +120,7 @@ def test_read_out_for_its_holder(desk: Desk, look: Look, lang: str, size: str) -
     _fine(page, f"my-card-{lang}-{size}")
     page.fill("#can", "000000")
     _submit(page)
-    assert page.locator("#problem").is_visible()
+    expect(page.locator("#problem")).to_be_visible()
     page.fill("#can", CAN)
     _submit(page)
     expect(page.get_by_text(found["permit"])).to_be_visible()
@@ -135,7 +135,7 @@ def test_endorsed_with_old_beside_new(desk: Desk, look: Look, lang: str, size: s
     desk.sign_in(page, Role.REGISTRAR)
     found = _in_force(desk, page)
     page.goto(f"{desk.base}/desk/permits/{found['permit']}/endorse")
-    assert page.locator("#problem").is_visible()  # too early, and told so
+    expect(page.locator("#problem")).to_be_visible()  # too early, and told so
     desk.house.clock.pass_by(days=345)
     assert desk.house.service.keys is not None
     desk.house.service.keys.authority.refresh()
@@ -177,14 +177,14 @@ def test_lost_restored_suspended_and_ended(desk: Desk, look: Look, lang: str, si
     page.goto(f"{acts}/restore")
     page.check("[value=phone]")
     _submit(page)
-    assert page.locator("#problem").is_visible()  # only in person
+    expect(page.locator("#problem")).to_be_visible()  # only in person
     page.check("[value=desk]")
     _submit(page)
     assert standing() == "in-force"
     page.goto(f"{acts}/replace")
     page.check("[value=damaged]")
     _submit(page)
-    assert page.locator("#problem").is_visible()  # where is the old card?
+    expect(page.locator("#problem")).to_be_visible()  # where is the old card?
     page.check("[name=card_back]")
     _fine(page, f"replace-{lang}-{size}")
     _submit(page)
@@ -209,7 +209,7 @@ def test_no_card_on_the_reader_is_told_and_the_next_try_goes_on(desk: Desk, look
     page.goto(f"{desk.base}/desk/applications/{found['application']}/card")
     page.check("[name=reader][value=nothing]")
     _submit(page)
-    assert page.locator("#problem").is_visible()
+    expect(page.locator("#problem")).to_be_visible()
     _fine(page, "card-refused")
     page.check("[name=reader][value=desk-2]")
     _submit(page)
