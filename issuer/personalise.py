@@ -121,12 +121,16 @@ def issue(order: Order, desk: Desk, writer: CardWriter, *, told: Told, hand_over
             writer.fit_limits()
             _open_permit(writer, card, desk)  # whoever cannot prove to know the keys is not bound
             record = desk.journal.bind(intent, card.serial, _binding(order, desk), desk.allocate)
+        opened = outcome.decision is Decision.ALREADY_DONE and _opened_by(order.can, writer)
     except (Refused, CardError):
         desk.journal.withdraw(intent)
         raise
     if outcome.decision is Decision.ALREADY_DONE:
+        if opened:
+            hand_over(order.can)  # the run before this one may have ended with nobody having read it
         desk.journal.activated(intent, card.serial)
-        return _issued(order, desk, card, can="", resumed=True, size=rehearsal.size, begun=begun)
+        can = order.can if opened else ""
+        return _issued(order, desk, card, can=can, resumed=True, size=rehearsal.size, begun=begun)
     if outcome.decision is Decision.VOID:
         assert outcome.spoiled is not None
         terminate(desk, writer, card, intent=intent, reason=outcome.spoiled)
@@ -321,6 +325,15 @@ def _open_permit(writer: CardWriter, card: CardView, desk: Desk) -> None:
         raise Refused(error.reason, serial=card.serial.hex()) from error
     except CardMisbehaved as error:
         raise Refused(Refusal.CARD_FAILED, step=StepKind.OPEN, error=error, serial=card.serial.hex()) from error
+
+
+def _opened_by(can: str, writer: CardWriter) -> bool:
+    """Whether a card that is in force has this CAN. Raises TransportFailed."""
+    try:
+        writer.open_pace(Password.from_can(can))
+    except (CardMisbehaved, DecodeError):
+        return False
+    return True
 
 
 def _foreign(refusal: Refusal, card: CardView, known: CardRecord | None) -> Refused:

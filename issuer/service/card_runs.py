@@ -21,6 +21,7 @@ from ..acts.journal import StoreJournal
 from ..acts.production import ProductionOrder
 from ..assemble import civil_date
 from ..desk import Desk
+from ..domain.cans import assigned_can
 from ..domain.reasons import Reason, refusal
 from ..endorse import Difference, Standing
 from ..errors import Refusal, Refused
@@ -54,7 +55,7 @@ def begin_issue(call: Call, order: ProductionOrder, reader_name: str, can: str |
     if (before := call.service.runs.repeated(call.actor.operator, key)) is not None:
         return before
     reader, desk = reader_of(call, reader_name), _desk(call, order.serial)
-    number = can or f"{desk.below(10**6):06d}"
+    number = can or assigned_can(order.serial, call.store.number_secret)
     try:
         record = application.parse(order.document, today=civil_date(desk.now()), start=order.start)
         whole = Order(application=record, image=order.photo, can=number, reader=f"{reader_name}")

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from card_profiles.softcard.cli import main as softcard
+from issuer.acts.journal import StoreJournal
+from issuer.domain.cans import assigned_can
 from issuer.domain.roles import Role
 from keys.authority.authority import Authority
 from keys.authority.file import parse
@@ -90,3 +92,32 @@ def test_an_empty_reader_is_a_problem_of_the_run(desk: House) -> None:
     # Nothing was begun with any card: the next run does it.
     run = _ended(desk, desk.act(registrar, path, {"reader": "full"}, status=202)["id"])
     assert run["state"] == "done", run
+
+
+@pytest.mark.parametrize(("chosen", "known"), [(None, True), ("246810", False)])
+def test_the_number_of_a_card_outlives_the_process_that_wrote_it(
+    desk: House, monkeypatch: pytest.MonkeyPatch, chosen: str | None, known: bool
+) -> None:
+    """Ended after ACTIVATE, before anybody read the page: the next run tells the CAN, if the card opens with it."""
+    found = _laid_out(desk)
+    registrar, path = desk.as_(Role.REGISTRAR, "community"), f"/applications/{found['application']}/personalisation"
+    with monkeypatch.context() as patched:
+        patched.setattr(StoreJournal, "activated", _ends)
+        run = _ended(desk, desk.act(registrar, path, {"reader": "full", "can": chosen}, status=202)["id"])
+        assert (run["state"], run["can"]) == ("failed", None), run
+    run = _ended(desk, desk.act(registrar, path, {"reader": "full"}, status=202)["id"])
+    assert (run["state"], run["resumed"]) == ("done", True), run
+    assert run["can"] == (assigned_can(SERIAL, desk.service.store.number_secret) if known else None)
+
+
+def _ends(*_: object) -> None:
+    raise RuntimeError("the process ends here")
+
+
+def test_assigned_numbers_are_six_digits_and_do_not_tell_one_another() -> None:
+    serials = [f"{number:020x}" for number in range(2_000)]
+    found = [assigned_can(serial, b"a secret of 16 b") for serial in serials]
+    assert found == [assigned_can(serial, b"a secret of 16 b") for serial in serials]
+    assert all(len(can) == 6 and can.isdigit() for can in found)
+    assert len(set(found)) > 1_980  # two of 2,000 in a million meet twice, on average
+    assert sum(a == assigned_can(s, b"another 16 bytes") for a, s in zip(found, serials, strict=True)) < 5
