@@ -14,7 +14,7 @@ REFUSALS: dict[Refusal, Text] = {
     ),
     Refusal.APPLICATION_MISTAKES: (
         "申请有 {count} 处错误，请一次改正后重试：",
-        "The application has {count} mistake(s); correct all of them and try again:",
+        "The application has {count} {count:mistake|mistakes}; correct all that is listed and try again:",
     ),
     Refusal.PHOTO_UNREADABLE: (
         "照片无法解码：请重新保存为 JPEG 或 JPEG 2000 后重试。",
@@ -26,7 +26,8 @@ REFUSALS: dict[Refusal, Text] = {
     ),
     Refusal.PHOTO_TOO_LARGE: (
         "照片太大（{size} 字节，最多 {limit} 字节）：请缩小尺寸或提高压缩率后重试。",
-        "The photo takes {size} bytes on the card, at most {limit} fit: make it smaller or compress it more.",
+        "The photo takes {size} {size:byte|bytes} on the card, at most {limit} fit: make it smaller or "
+        "compress it more.",
     ),
     Refusal.PHOTO_TOO_SMALL: (
         "照片太小（{width}x{height} 像素）：请提供至少 90x120 像素的照片。",
@@ -38,7 +39,8 @@ REFUSALS: dict[Refusal, Text] = {
     ),
     Refusal.PHOTO_PIXELS: (
         "照片解码量过大（{millions} 百万像素）：请用普通相机设置重新拍摄。",
-        "Decoding this photo would take too much ({millions} million pixels): take it with a camera's usual settings.",
+        "Decoding this photo would take too much ({millions} million {millions:pixel|pixels}): take it with a "
+        "camera's usual settings.",
     ),
     Refusal.PHOTO_ANIMATED: (
         "这是动画而不是照片：请提供单张照片。",
@@ -54,7 +56,7 @@ REFUSALS: dict[Refusal, Text] = {
     ),
     Refusal.TEXT_TOO_LONG: (
         "{field} 太长（{count} 个字符），卡面或单据上放不下：请按规定缩写。",
-        "{field} is too long to be printed ({count} characters): shorten it by the rules.",
+        "{field} is too long to be printed ({count} {count:character|characters}): shorten it by the rules.",
     ),
     Refusal.BAD_ADDRESS: (
         "地址不能写入卡片（{why}）：请更正 --address。",
@@ -98,7 +100,7 @@ REFUSALS: dict[Refusal, Text] = {
     ),
     Refusal.CONTENT_TOO_LARGE: (
         "{file} 的内容有 {size} 字节，卡上最多 {limit} 字节：请减少服务项目或缩短文字。",
-        "{file} would take {size} bytes, the card has room for {limit}: fewer services or shorter texts.",
+        "{file} would take {size} {size:byte|bytes}, the card has room for {limit}: fewer services or shorter texts.",
     ),
     Refusal.READ_CODE_MISSING: (
         "读卡需要卡接入号：请加 --can（印在卡面）、--mrz 或 --application。",
@@ -201,7 +203,8 @@ REFUSALS: dict[Refusal, Text] = {
     ),
     Refusal.NO_STATUS_INDEX: (
         "状态列表连续给出 {size} 个已被其他卡占用的位置：请密钥管理员检查机关目录是否由备份恢复。",
-        "{size} places in a row in the status lists belong to cards already: have the key administrator look whether "
+        "{size} {size:place|places} in a row in the status lists {size:belongs|belong} to cards already: have the key "
+        "administrator look whether "
         "the authority's home came out of a backup.",
     ),
     Refusal.NO_AUTHORITY: (
@@ -254,7 +257,10 @@ ONE_MISTAKE: Text = ("申请有一处错误：{mistake}", "One mistake in the ap
 FAULTS: dict[Fault, Text] = {
     Fault.NOT_JSON: ("不是有效的 JSON（{where}）：请重新导出", "not valid JSON ({where}): export it again"),
     Fault.NOT_AN_OBJECT: ("应为 JSON 对象 {{…}}", "must be a JSON object {{…}}"),
-    Fault.TOO_LARGE: ("文件超过 {limit} 字节：这不是申请文件", "more than {limit} bytes: this is no application"),
+    Fault.TOO_LARGE: (
+        "文件超过 {limit} 字节：这不是申请文件",
+        "more than {limit} {limit:byte|bytes}: this is no application",
+    ),
     Fault.DUPLICATE: ("出现两次：请只保留一个", "stands twice: keep one"),
     Fault.UNKNOWN_FIELD: (
         "未知字段：请删除或更正（可用：{known}）",
@@ -263,7 +269,7 @@ FAULTS: dict[Fault, Text] = {
     Fault.MISSING: ("缺失：请补填", "missing: fill it in"),
     Fault.NOT_TEXT: ("应为文字（加引号）", "must be a text in quotes"),
     Fault.EMPTY: ("为空：请填写", "empty: fill it in"),
-    Fault.TOO_LONG: ("太长：最多 {limit} 字节（UTF-8）", "too long: at most {limit} bytes of UTF-8"),
+    Fault.TOO_LONG: ("太长：最多 {limit} 字节（UTF-8）", "too long: at most {limit} {limit:byte|bytes} of UTF-8"),
     Fault.CONTROL_CHARACTER: ("含不可见字符：请重新输入", "has invisible characters: type it again"),
     Fault.NOT_A_PERMIT_NUMBER: (
         "“{value}”不是证号：请用 4 至 20 位大写字母和数字",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
+from typing import Any
 
 from card_profiles.errors import TransportFault
 
@@ -31,6 +34,33 @@ def language(wanted: str | None, environment: Mapping[str, str]) -> Language:
     return Language.EN
 
 
+class _Filler(string.Formatter):
+    """Blanks as `str.format` has them, and one kind more."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        one, words, more = format_spec.partition("|")
+        if not words:
+            return super().format_field(value, format_spec)
+        return one if str(value) == "1" else more
+
+
+_FILLER = _Filler()
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def fill(text: str, facts: Mapping[str, Any]) -> str:
+    """`text` with its {blanks} filled. ``{count:day|days}`` is the word that goes with a number: the first where
+    `count` is 1, the second else. Raises KeyError for a blank that `facts` does not know."""
+    return _FILLER.vformat(text, (), facts) if "|" in text else text.format_map(facts)
+
+
+def day(when: date, lang: Language) -> str:
+    """2027年3月31日, 31 Mar 2027: the one form of a date for people, wherever it is said."""
+    if lang is Language.ZH:
+        return f"{when.year}年{when.month}月{when.day}日"
+    return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
+
+
 def say(text: Text, lang: Language, details: Mapping[str, object] | None = None) -> str:
     """The half of `text` in `lang`, its blanks filled; the way to a card fails in words."""
     side = 0 if lang is Language.ZH else 1
@@ -38,7 +68,7 @@ def say(text: Text, lang: Language, details: Mapping[str, object] | None = None)
         name: TRANSPORT[value][side] if isinstance(value, TransportFault) else value
         for name, value in (details or {}).items()
     }
-    return text[side].format_map(filled)
+    return fill(text[side], filled)
 
 
 def refusal_lines(refused: Refused, lang: Language) -> tuple[str, ...]:
@@ -103,7 +133,8 @@ LINES: dict[Line, Text] = {
     ),
     Line.ISSUED: (
         "已签发并激活：居住证 {permit}，卡 {serial}，有效至 {until}；{size} 字节，{seconds} 秒。",
-        "Issued and activated: permit {permit}, card {serial}, valid until {until}; {size} bytes in {seconds} s.",
+        "Issued and activated: permit {permit}, card {serial}, valid until {until}; "
+        "{size} {size:byte|bytes} in {seconds} s.",
     ),
     Line.COMPLETED: (
         "上次已激活，日志现已补全：居住证 {permit}，卡 {serial}，有效至 {until}；接入号以上次显示的为准。",
@@ -127,11 +158,14 @@ LINES: dict[Line, Text] = {
         "Note: the status list does not say so yet; the next run publishes it.",
     ),
     Line.PROGRESS: ("[{position}/{steps}] {what}", "[{position}/{steps}] {what}"),
-    Line.LEFT: ("{done}/{total} 字节，约剩 {left} 秒", "{done}/{total} bytes, {left} s left"),
-    Line.PLAN: ("{commands:>3} 条命令 {length:>6} 字节", "{commands:>3} command(s) {length:>6} bytes"),
+    Line.LEFT: ("{done}/{total} 字节，约剩 {left} 秒", "{done}/{total} {total:byte|bytes}, {left} s left"),
+    Line.PLAN: (
+        "{commands:>3} 条命令 {length:>6} 字节",
+        "{commands:>3} {commands:command|commands} {length:>6} {length:byte|bytes}",
+    ),
     Line.PLAN_TOTAL: (
         "合计 {steps} 步，写入 {length} 字节。未写任何卡。",
-        "{steps} steps, {length} bytes to write. Nothing was written.",
+        "{steps} {steps:step|steps}, {length} {length:byte|bytes} to write. Nothing was written.",
     ),
     Line.NO_PHOTO: ("（未给照片，DG2 按最小照片计）", "(no photo given: DG2 counts with the smallest one)"),
     Line.CARDS: ("状态\t卡序列号\t居住证\t有效至\t更新时间\t原因", "state\tcard\tpermit\tvalid until\tupdated\treason"),
@@ -146,7 +180,8 @@ LINES: dict[Line, Text] = {
     ),
     Line.NOT_ENTERED: (
         "有 {count} 张卡未入库登记：请用 `permit-issuer journal --received N` 补登收到的空白卡。",
-        "{count} cards were never entered as received: enter the delivery with `permit-issuer journal --received N`.",
+        "{count} {count:card was|cards were} never entered as received: enter the delivery with "
+        "`permit-issuer journal --received N`.",
     ),
     Line.EVENTS: ("时间\t事件\t居住证\t说明", "time\tevent\tpermit\tdetail"),
     Line.ASK_PASSPHRASE: ("密钥口令：", "Passphrase of the keys: "),

@@ -17,7 +17,7 @@ from ..rules.phrases import FAULTS as RULE_FAULTS
 from ..rules.phrases import FLAWS
 from ..service.problem_texts import Code
 from ..service.problems import Fault, Problem, spoken
-from ..texts import Language
+from ..texts import Language, fill
 from .texts import TEXTS, known
 
 _FIELDS: Mapping[str, str] = MappingProxyType(
@@ -138,4 +138,4 @@ def _page(key: str, lang: Language, facts: Mapping[str, object]) -> str:
 
 
 def _say(text: tuple[str, str], lang: Language, facts: Mapping[str, object]) -> str:
-    return text[0 if lang is Language.ZH else 1].format_map(_Blanks(facts))
+    return fill(text[0 if lang is Language.ZH else 1], _Blanks(facts))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ..texts import Language
+from ..texts import Language, fill
 from .findings import Finding, Flaw
 
 Pair = tuple[str, str]
@@ -18,7 +18,7 @@ TEXTS: Mapping[Flaw, tuple[Pair, Pair]] = MappingProxyType(
             ("请正对镜头，露出整张脸，光线要够。", "Face the camera with the whole face free, in good light."),
         ),
         Flaw.SEVERAL_FACES: (
-            ("照片里有 {measured} 张脸", "There are {measured} faces"),
+            ("照片里有 {measured} 张脸", "There {measured:is|are} {measured} {measured:face|faces}"),
             ("请让其他人离开画面后重拍。", "Ask the others to step out of the picture."),
         ),
         Flaw.SIDEWAYS: (
@@ -125,7 +125,7 @@ def spoken(finding: Finding, language: Language) -> tuple[str, str]:
     which = 0 if language is Language.ZH else 1
     blanks = {"measured": _number(finding.measured), "limit": _number(finding.limit)}
     title, action = TEXTS[finding.flaw]
-    return title[which].format_map(blanks), action[which].format_map(blanks)
+    return fill(title[which], blanks), fill(action[which], blanks)
 
 
 def _number(value: float) -> str:

@@ -48,7 +48,7 @@ DOCUMENTS: Mapping[str, Text] = {
     "district": ("居住登记证明", "proof of residence"),
 }
 
-_MONTHS: Text = ("{number}个月", "{number} months")
+_MONTHS: Text = ("{number}个月", "{number} {number:month|months}")
 UNITS: Mapping[str, Text] = {
     "residence": _MONTHS,
     "employment": _MONTHS,
@@ -59,8 +59,8 @@ UNITS: Mapping[str, Text] = {
     "business": _MONTHS,
     "hardship": _MONTHS,
     "investment": ("{number}元", "{number} yuan"),
-    "birth": ("{number}岁", "{number} years"),
-    "points": ("{number}分", "{number} points"),
+    "birth": ("{number}岁", "{number} {number:year|years}"),
+    "points": ("{number}分", "{number} {number:point|points}"),
 }
 
 CHOICES: Mapping[str, Mapping[str, Text]] = {
@@ -179,10 +179,10 @@ _PHRASES: Mapping[Phrase, Text] = {
         "rules {version}, {name}, in force from {effective}, digest {digest}",
     ),
     Phrase.NOT_IN_FORCE: ("尚未开办", "not in force"),
-    Phrase.PROGRESS: ("已计算 {done} 人", "{done} holders done"),
+    Phrase.PROGRESS: ("已计算 {done} 人", "{done} {done:holder|holders} done"),
     Phrase.EFFECT: (
         "规则 {old} → {new}：共 {holders} 人，{affected} 人受影响",
-        "rules {old} -> {new}: {holders} holders, {affected} affected",
+        "rules {old} -> {new}: {holders} {holders:holder|holders}, {affected} affected",
     ),
     Phrase.EFFECT_CLASS: (
         "类别 {old} → {new}：{count} 人，例如 {examples}",
@@ -228,8 +228,11 @@ FAULTS: Mapping[Fault, Text] = {
         "cannot be read: check name and permissions (versions of the rules: {known})",
     ),
     Fault.NOT_JSON: ("不是有效的 JSON：{value}", "not JSON: {value}"),
-    Fault.TOO_LARGE: ("文件过大：最多 {known} 字节", "too large: at most {known} bytes"),
-    Fault.TOO_DEEP: ("嵌套过深：最多 {known} 层，请用定义简化", "too deep: at most {known} levels; use definitions"),
+    Fault.TOO_LARGE: ("文件过大：最多 {known} 字节", "too large: at most {known} {known:byte|bytes}"),
+    Fault.TOO_DEEP: (
+        "嵌套过深：最多 {known} 层，请用定义简化",
+        "too deep: at most {known} {known:level|levels}; use definitions",
+    ),
     Fault.DUPLICATE: ("“{value}”重复：请保留一个", "{value} stands twice: keep one"),
     Fault.NOT_AN_OBJECT: ("应为对象 {{…}}", "must be an object {{…}}"),
     Fault.NOT_A_LIST: ("应为列表 […]", "must be a list […]"),
@@ -266,6 +269,6 @@ FAULTS: Mapping[Fault, Text] = {
     ),
     Fault.TOO_COMPLEX: (
         "过于复杂（{value}）：每项最多 {known} 条途径",
-        "too complex ({value}): at most {known} ways each",
+        "too complex ({value}): at most {known} {known:way|ways} each",
     ),
 }

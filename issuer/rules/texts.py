@@ -10,7 +10,7 @@ from datetime import date
 
 from card_profiles.entitlements.catalogue import Catalogue, UnknownServiceCode
 
-from ..texts import Language, say
+from ..texts import Language, day, say
 from .assessment import Assessment, Cure, Finding, Grant, Refusal, Shortfall, fact_of
 from .effect import Effect
 from .facts import FACTS, Fact, Kind, Period, Value
@@ -177,11 +177,6 @@ def effect_lines(found: Effect, known: Catalogue, lang: Language) -> Iterator[st
                 kept=f"{service.kept:,}",
                 examples=", ".join(map(str, (*service.gained.examples, *service.lost.examples))),
             )
-
-
-def day(when: date, lang: Language) -> str:
-    """As one reads it aloud."""
-    return f"{when.year}年{when.month}月{when.day}日" if lang is Language.ZH else f"{when}"
 
 
 def colon(lang: Language) -> str:

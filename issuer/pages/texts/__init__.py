@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ...texts import Language
+from ...texts import Language, fill
 from . import agents, applications, base, cards, holders, oversight, permit_acts, registration, stock, today, troubles
 
 Text = tuple[str, str]
@@ -39,7 +39,7 @@ TEXTS = _one()
 
 def say(key: str, lang: Language, **facts: object) -> str:
     """The text, its blanks filled. Raises KeyError."""
-    return TEXTS[key][0 if lang is Language.ZH else 1].format_map(facts)
+    return fill(TEXTS[key][0 if lang is Language.ZH else 1], facts)
 
 
 def known(key: str) -> bool:

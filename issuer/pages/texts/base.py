@@ -156,7 +156,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "problem.locked-out.do": (
             "请在 {seconds} 秒后重试，或请管理员重设密码。",
-            "Try again in {seconds} seconds, or ask an administrator for a new password.",
+            "Try again in {seconds} {seconds:second|seconds}, or ask an administrator for a new password.",
         ),
         "problem.not-signed-in": ("会话已结束", "Your session has ended"),
         "problem.not-signed-in.do": (

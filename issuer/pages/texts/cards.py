@@ -48,7 +48,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "run.failed.title": ("没有写完", "The card is not finished"),
         "run.stay": ("请勿取走卡片。", "Leave the card on the reader."),
         "run.progress": ("进度", "Progress"),
-        "run.bytes": ("{done} / {total} 字节", "{done} of {total} bytes"),
+        "run.bytes": ("{done} / {total} 字节", "{done} of {total} {total:byte|bytes}"),
         "run.left": ("还需约 {seconds} 秒", "about {seconds} s left"),
         "run.begins": ("正在连接卡片……", "Talking to the card …"),
         "run.plan": ("写卡步骤", "What is done"),

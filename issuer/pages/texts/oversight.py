@@ -44,7 +44,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "rules.name": ("名称", "Name"),
         "rules.from": ("施行日期", "Effective"),
         "effect.title": ("新版本的影响", "The effect of the new version"),
-        "effect.running": ("正在计算：{done} / {total} 人", "Working it out: {done} of {total} holders"),
+        "effect.running": ("正在计算：{done} / {total} 人", "Working it out: {done} of {total} {total:holder|holders}"),
         "effect.wait": (
             "页面会自动更新，您也可以先做别的事。",
             "This page follows by itself; you may do something else meanwhile.",
@@ -53,7 +53,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "effect.again": ("重新计算", "Begin again"),
         "effect.summary": (
             "{old} → {new}：共 {holders} 人，{affected} 人受影响",
-            "{old} → {new}: {holders} holders, {affected} of them affected",
+            "{old} → {new}: {holders} {holders:holder|holders}, {affected} affected",
         ),
         "effect.whole": ("受影响与不受影响的人数", "How many are affected"),
         "effect.affected": ("受影响", "affected"),
@@ -75,7 +75,8 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "audit.verify": ("校验整条记录链", "Verify the whole chain"),
         "audit.verified": (
             "记录链完整：{records} 条记录，{checkpoints} 个签名检查点，签名覆盖至第 {signed} 条。",
-            "The chain holds: {records} records, {checkpoints} signed checkpoints; signed up to record {signed}.",
+            "The chain holds: {records} {records:record|records}, {checkpoints} signed"
+            " {checkpoints:checkpoint|checkpoints}; signed up to record {signed}.",
         ),
         "audit.next": ("校验记录链是否完整。", "See whether the chain holds."),
         "audit.export": ("导出全部记录", "Export the chain"),
@@ -176,11 +177,11 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "keys.signatures": ("签名次数", "Signatures"),
         "keys.cap": ("上限", "at most"),
         "keys.list": ("证件状态列表", "Status list"),
-        "keys.pending": ("{count} 项变更待发布", "{count} changes are not published yet"),
+        "keys.pending": ("{count} 项变更待发布", "{count} {count:change is|changes are} not published yet"),
         "keys.since": ("最早自 {at}，须在 18 小时内发布", "since {at}; within 18 hours they must be"),
         "keys.published-all": ("列表已是最新。", "The list is up to date."),
         "keys.publish": ("立即发布", "Publish now"),
-        "keys.published": ("已发布 {count} 项变更。", "{count} changes are published."),
+        "keys.published": ("已发布 {count} 项变更。", "{count} {count:change is|changes are} published."),
         "keys.checkpoint": ("签名审计检查点", "Sign an audit checkpoint"),
         "keys.signed": ("检查点已签名。", "The checkpoint is signed."),
         "keys.next.task": ("最近一项：{what}（{due}）。", "Next: {what} ({due})."),

@@ -15,7 +15,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "endorse.item": ("项目", "Item"),
         "endorse.old": ("原来", "Now"),
         "endorse.new": ("签注后", "After it"),
-        "endorse.extended": ("{count} 项服务随签注顺延", "{count} services last as much longer"),
+        "endorse.extended": ("{count} 项服务随签注顺延", "{count} {count:service lasts|services last} as much longer"),
         "endorse.address": ("地址变了？", "The address has changed?"),
         "endorse.new-address": ("新居住地址", "New address"),
         "endorse.since": ("入住日期", "Living there since"),

@@ -55,7 +55,7 @@ def test_a_clerk_can_read_the_shortfall_aloud() -> None:
     refusal = evaluate(rule_set.load("2026-1"), worker(), TODAY).refusals["E02"]
     english = texts.refusal_lines("E02", refusal, KNOWN, Language.EN)
     chinese = texts.refusal_lines("E02", refusal, KNOWN, Language.ZH)
-    for part in ("E02", "6 months short", "2027-05-01", "proof of residence"):
+    for part in ("E02", "6 months short", "1 May 2027", "proof of residence"):
         assert part in english[0]
     for part in ("E02", "积分入学", "还差6个月", "2027年5月1日", "居住登记证明"):
         assert part in chinese[0]
