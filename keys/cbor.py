@@ -2,7 +2,7 @@
 
 cbor2 decodes far more than we use, and each extra is a trap: it ignores trailing bytes (`loads`), turns tags 0, 1, 2,
 30, 35 … into rich Python objects, accepts non-shortest lengths, and its ``canonical=True`` is the length-first order of
-RFC 7049. So what it reads, with everything optional switched off, must be of the types below, and must encode to the
+RFC 7049. So it writes nothing here but to compare: what it reads, with everything optional switched off, must be of the types below, and must encode to the
 very same bytes again: that proves shortest form and that nothing was left over. When it does not, a scanner walks the
 bytes and says where they leave the subset.
 
@@ -15,7 +15,7 @@ item. The order of map keys is not checked: readers hash bytes as received, so n
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any
@@ -31,24 +31,35 @@ _ARGUMENT_LENGTH = {24: 1, 25: 2, 26: 4, 27: 8}
 _SMALLEST = {1: 24, 2: 0x100, 4: 0x1_0000, 8: 0x1_0000_0000}
 _UNSIGNED, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
 _FALSE, _TRUE, _NULL = 0xF4, 0xF5, 0xF6
+_CONSTANTS = {False: b"\xf4", True: b"\xf5", None: b"\xf6"}
 _LEAVES = frozenset({int, bytes, str, bool, type(None)})
 _KEYS = frozenset({int, str})
 _KNOWN_TO_CBOR2 = frozenset(
     {0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 43000, 52, 54, 100, 256, 258, 260, 261, 1004, 55799}
 )
 _SHARING = frozenset({25, 28, 29, 256})
-"""String and value sharing. Never admitted, either way: cbor2 replaces a repeated text by a reference as soon as it
-*writes* a tag 256, so what comes out is not what went in."""
+"""String and value sharing. Never admitted, either way: what such a tag holds depends on what stands around it."""
 
 
 def encode(value: Any) -> bytes:
     """Encode `value` deterministically (RFC 8949 §4.2.1: shortest arguments, map keys in bytewise order).
 
     Takes what `decode` gives back, and tuples as arrays: int of 64 bits, bytes, str, list, tuple, dict with int or str
-    keys, bool, None, `cbor2.CBORTag`. Raises `ValueError` for anything else: a date or a float needs a decision, not a
-    default.
+    keys, bool, None, `cbor2.CBORTag`; an enumeration as its value. Raises `ValueError` for anything else: a date or a
+    float needs a decision, not a default.
     """
-    return cbor2.dumps(_ordered(value, 0))
+    return _item(value, 0)
+
+
+def encode_map(entries: Mapping[bytes, bytes]) -> bytes:
+    """A map whose keys and values are encoded already, as those are that stand on every card; §4.2.1 puts the keys in
+    bytewise order."""
+    return _head(_MAP, len(entries)) + b"".join([part for entry in sorted(entries.items()) for part in entry])
+
+
+def embed(encoded: bytes) -> bytes:
+    """``#6.24(bstr .cbor …)``: an item inside a byte string (RFC 8949 §3.4.5.1)."""
+    return b"\xd8\x18" + _head(_BYTES, len(encoded)) + encoded
 
 
 def decode(data: bytes, *, max_size: int, tags: frozenset[int] = frozenset(), path: str = "", offset: int = 0) -> Any:
@@ -182,35 +193,57 @@ class _Scanner:
         return at
 
 
+# --- writing ---------------------------------------------------------------------------------------------------
+
+
+def _head(major: int, argument: int) -> bytes:
+    """Major type and argument in its shortest form (RFC 8949 §3)."""
+    if argument < 24:
+        return bytes((major << 5 | argument,))
+    if argument < 0x100:
+        return bytes((major << 5 | 24, argument))
+    for info, length in _ARGUMENT_LENGTH.items():
+        if argument < 1 << 8 * length:
+            return bytes((major << 5 | info,)) + argument.to_bytes(length, "big")
+    raise ValueError("an argument of more than 64 bits")
+
+
+def _integer(value: int) -> bytes:
+    return _head(_UNSIGNED, value) if value >= 0 else _head(_NEGATIVE, ~value)
+
+
+def _text(value: str) -> bytes:
+    raw = value.encode()
+    return _head(_TEXT, len(raw)) + raw
+
+
 @lru_cache(maxsize=1024)
-def _encoded(key: int | str) -> bytes:
-    """A map key as it is written: they are few, and each card has them all."""
-    return cbor2.dumps(key)
+def _key(key: int | str) -> bytes:
+    """A map key: they are few, and each card has them all."""
+    return _integer(key) if isinstance(key, int) else _text(key)
 
 
-def _ordered(value: Any, depth: int) -> Any:
-    """`value` with the entries of every map in the order of §4.2.1; cbor2 then writes them as they stand."""
+def _item(value: Any, depth: int) -> bytes:
+    """The encoding of `value`, enclosed in `depth` containers."""
     kind = type(value)
-    if value is None or kind is bool or kind is bytes or kind is str:
-        return value
-    if isinstance(value, int):
-        if not -(2**64) <= value < 2**64:
-            raise ValueError("an integer of more than 64 bits")
-        return int(value)  # an IntEnum is its number
-    if isinstance(value, str):
-        return str(value)
+    if kind is str:
+        return _text(value)
+    if kind is bytes:
+        return _head(_BYTES, len(value)) + bytes(value)
+    if kind is int:
+        return _integer(value)
+    if value is None or kind is bool:
+        return _CONSTANTS[value]
+    if isinstance(value, int | str):
+        return _key(value)  # an IntEnum is its number, a StrEnum its text
     if depth == MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    if kind is list or kind is tuple:
-        return [_ordered(element, depth + 1) for element in value]
-    if kind is cbor2.CBORTag and value.tag not in _SHARING:
-        return cbor2.CBORTag(value.tag, _ordered(value.value, depth + 1))
     if kind is dict:
-        entries = []
-        for key, element in value.items():
-            if type(key) is bool or not isinstance(key, int | str):
-                raise ValueError(f"a map key of type {type(key).__name__}")
-            plain = _ordered(key, depth + 1)
-            entries.append((_encoded(plain), plain, _ordered(element, depth + 1)))
-        return {key: element for _, key, element in sorted(entries, key=lambda entry: entry[0])}
+        if not all(isinstance(key, int | str) and type(key) is not bool for key in value):
+            raise ValueError("a map key that is neither an integer nor a text")
+        return encode_map({_key(key): _item(element, depth + 1) for key, element in value.items()})
+    if kind is list or kind is tuple:
+        return _head(_ARRAY, len(value)) + b"".join([_item(element, depth + 1) for element in value])
+    if kind is cbor2.CBORTag and value.tag not in _SHARING:
+        return _head(_TAG, value.tag) + _item(value.value, depth + 1)
     raise ValueError(f"a value of type {kind.__name__}")

@@ -68,15 +68,15 @@ class Sector(StrEnum):
     @classmethod
     def of_code(cls, code: str) -> Sector:
         """The sector that may carry `code`: a letter and two digits, such as ``H01``. Raises `ValueError`."""
-        if len(code) == 3 and code[1:].isascii() and code[1:].isdigit():
-            for sector, letter in _LETTERS.items():
-                if letter == code[0]:
-                    return sector
+        sector = _BY_LETTER.get(code[:1])
+        if sector is not None and len(code) == 3 and code[1:].isascii() and code[1:].isdigit():
+            return sector
         raise ValueError(f"{code!r} is not a service code: one of the letters {''.join(_LETTERS.values())}, two digits")
 
 
 _DIGEST_IDS = {sector: _FIRST_DIGEST_ID + place for place, sector in enumerate(Sector)}
 _LETTERS: dict[Sector, str] = dict(zip(Sector, ["", *"HFEJIPRLC"], strict=True))
+_BY_LETTER = {letter: sector for sector, letter in _LETTERS.items() if letter}
 _NAMES = {
     Sector.PERMIT: ("居住证", "Permit"),
     Sector.HEALTH: ("医疗卫生", "Health"),

@@ -96,7 +96,7 @@ def encode_mso(mso: MobileSecurityObject) -> bytes:
         },
         "status": {"status_list": {"idx": mso.status_index, "uri": mso.status_uri}},
     }
-    return cbor.encode(CBORTag(_EMBEDDED, cbor.encode(inner)))
+    return cbor.embed(cbor.encode(inner))
 
 
 @lru_cache(maxsize=4)  # reader and verdict read the same bytes in turn; there is nothing personal in them

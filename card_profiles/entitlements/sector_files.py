@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, lru_cache
 from typing import Any
 
 from cbor2 import CBORTag
@@ -38,6 +39,9 @@ _DAYS, _EMBEDDED = 100, 24  # RFC 8943 §1.1: days since 1970-01-01
 _EPOCH = date(1970, 1, 1).toordinal()
 _JOINERS = "\u200c\u200d"  # zero-width, but letters of a name in some scripts depend on them
 _SEXES = frozenset({"F", "M", "X"})
+_DIGEST_ID, _RANDOM, _IDENTIFIER, _ELEMENT_VALUE = map(
+    cbor.encode, ("digestID", "random", "elementIdentifier", "elementValue")
+)
 _ADDRESS = "address"  # no service code: those are a capital letter and digits
 
 
@@ -136,14 +140,8 @@ def encode_item(value: PermitData | SectorEntitlements, *, random: Callable[[int
     salt = random(SALT_SIZE)
     if len(salt) != SALT_SIZE:
         raise ValueError(f"the random source gave {len(salt)} bytes instead of {SALT_SIZE}")
-    element = _permit_map(value) if isinstance(value, PermitData) else _services_map(value)
-    inner = {
-        "digestID": value.sector.digest_id,
-        "random": salt,
-        "elementIdentifier": value.sector,
-        "elementValue": element,
-    }
-    return cbor.encode(CBORTag(_EMBEDDED, cbor.encode(inner)))
+    entries = {_RANDOM: cbor.encode(salt), _ELEMENT_VALUE: _element(value)}
+    return cbor.embed(cbor.encode_map(_identity(value.sector) | entries))
 
 
 def decode_item(raw: bytes, sector: Sector) -> IssuerSignedItem:
@@ -171,17 +169,42 @@ def decode_item(raw: bytes, sector: Sector) -> IssuerSignedItem:
     return IssuerSignedItem(random=salt, value=value)
 
 
-def _permit_map(data: PermitData) -> dict[str, Any]:
-    return {
-        "number": data.number,
-        "name_native": data.name_native,
-        "name_latin": data.name_latin,
-        "birth_date": _tagged(data.birth_date),
-        "sex": data.sex,
-        "class": data.permit_class,
-        "authority": data.authority,
-        "portrait": [data.portrait_length, data.portrait_sha256],
-    }
+@cache
+def _identity(sector: Sector) -> dict[bytes, bytes]:
+    """What each item of a sector has."""
+    return {_DIGEST_ID: cbor.encode(sector.digest_id), _IDENTIFIER: cbor.encode(sector)}
+
+
+def _element(value: PermitData | SectorEntitlements) -> bytes:
+    if isinstance(value, SectorEntitlements):
+        entries = {_code(code): _day(until) for code, until in value.services.items()}
+        if value.address:
+            entries[_code(_ADDRESS)] = cbor.encode(value.address)
+        return cbor.encode_map(entries)
+    return cbor.encode(
+        {
+            "number": value.number,
+            "name_native": value.name_native,
+            "name_latin": value.name_latin,
+            "birth_date": CBORTag(_DAYS, value.birth_date.toordinal() - _EPOCH),
+            "sex": value.sex,
+            "class": value.permit_class,
+            "authority": value.authority,
+            "portrait": [value.portrait_length, value.portrait_sha256],
+        }
+    )
+
+
+@lru_cache(maxsize=256)
+def _code(code: str) -> bytes:
+    """The key of a service: they are few."""
+    return cbor.encode(code)
+
+
+@lru_cache(maxsize=256)
+def _day(until: date) -> bytes:
+    """The last day of a service: holders endorsed on one day share theirs."""
+    return cbor.encode(CBORTag(_DAYS, until.toordinal() - _EPOCH))
 
 
 def _permit(element: Any, path: str) -> PermitData:
@@ -212,11 +235,6 @@ def _permit(element: Any, path: str) -> PermitData:
     )
 
 
-def _services_map(entitlements: SectorEntitlements) -> dict[str, Any]:
-    services: dict[str, Any] = {code: _tagged(until) for code, until in entitlements.services.items()}
-    return services | {_ADDRESS: entitlements.address} if entitlements.address else services
-
-
 def _services(element: dict[Any, Any], sector: Sector, path: str) -> SectorEntitlements:
     if any(type(code) is not str for code in element):
         raise DecodeError("a service code is a text", path=path)
@@ -238,10 +256,6 @@ def _members(value: Any, path: str, **kinds: type) -> list[Any]:
     return [value[name] for name in kinds]
 
 
-def _tagged(day: date) -> CBORTag:
-    return CBORTag(_DAYS, day.toordinal() - _EPOCH)
-
-
 def _date(value: Any, path: str) -> date:
     if not isinstance(value, CBORTag) or type(value.value) is not int:
         raise DecodeError("must be days since 1970-01-01 (tag 100)", path=path)
@@ -254,7 +268,7 @@ def _date(value: Any, path: str) -> date:
 def _check_text(text: str, name: str, limit: int, *, empty: bool = False) -> None:
     if not text and not empty:
         raise ValueError(f"{name} is empty")
-    if not all(character.isprintable() or character in _JOINERS for character in text):
+    if not text.isprintable() and not all(character.isprintable() or character in _JOINERS for character in text):
         raise ValueError(f"{name} has a character that does not print")
     if len(text.encode()) > limit:  # printable, so free of surrogates
         raise ValueError(f"{name} has more than {limit} bytes")

@@ -6,7 +6,7 @@ format are read from the image itself, and a record that contradicts its image i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from card_profiles.iso7816 import tlv
@@ -27,7 +27,11 @@ _HEADER_ELEMENTS = (  # 9303-10 table 41, CBEFF patron format
     (0x87, b"\x01\x01"),  # format owner: ISO/IEC JTC 1/SC 37
     (0x88, b"\x00\x08"),  # format type: 19794-5
 )
+_TEMPLATE_HEADER = tlv.encode(_HEADER, tlv.encode_sequence(_HEADER_ELEMENTS))
 _MAGIC = b"FAC\x00010\x00"  # 19794-5 §5.4: format identifier, version of 2005
+
+# Headers of 75, 7F61, 02, 7F60 and 5F2E around a large image, and what stands beside it.
+MAX_IMAGE = MAX_SIZE - (4 + 5 + 3 + 5 + len(_TEMPLATE_HEADER) + 5 + OVERHEAD)
 
 
 class ImageType(IntEnum):
@@ -75,18 +79,14 @@ class Portrait:
     colour_space: ColourSpace = ColourSpace.UNSPECIFIED
     source_type: SourceType = SourceType.UNSPECIFIED
     quality: int = 0  # 0 to 65535; 19794-5 §5.7.8: 0 is unspecified
+    header: ImageHeader = field(init=False, repr=False, compare=False)  # format, width and height of the image
 
     def __post_init__(self) -> None:
-        image_header.read(self.image)
+        object.__setattr__(self, "header", image_header.read(self.image))
         if not 0 <= self.quality <= 0xFFFF:
             raise ValueError("quality is two bytes")
-        if len(encode(self)) > MAX_SIZE:
-            raise ValueError(f"more than {MAX_SIZE} bytes")
-
-    @property
-    def header(self) -> ImageHeader:
-        """Format, width and height of the image."""
-        return image_header.read(self.image)
+        if len(self.image) > MAX_IMAGE:
+            raise ValueError(f"more than {MAX_IMAGE} bytes")
 
     @property
     def media_type(self) -> str:
@@ -98,7 +98,7 @@ class Portrait:
 
 def encode(portrait: Portrait) -> bytes:
     """The whole file, tag 75."""
-    header = image_header.read(portrait.image)
+    header = portrait.header
     block_length = 20 + 12 + len(portrait.image)
     record = b"".join(
         (
@@ -120,7 +120,7 @@ def encode(portrait: Portrait) -> bytes:
             portrait.image,
         )
     )
-    template = tlv.encode(_HEADER, tlv.encode_sequence(_HEADER_ELEMENTS)) + tlv.encode(_DATA_BLOCK, record)
+    template = _TEMPLATE_HEADER + tlv.encode(_DATA_BLOCK, record)
     return tlv.encode(TAG, tlv.encode(_GROUP, tlv.encode(_COUNT, b"\x01") + tlv.encode(_TEMPLATE, template)))
 
 
@@ -153,14 +153,7 @@ def _record(record: bytes, base: int) -> Portrait:
     if any(record[18:20]) or any(record[21:34]) or any(record[42:44]):
         raise DecodeError("feature points, properties, pose or device", offset=base + 18, path=path)
     try:
-        header = image_header.read(record[OVERHEAD:])
-    except DecodeError as error:
-        raise DecodeError(error.args[0], offset=base + OVERHEAD + error.offset, path=f"{path}/image") from None
-    size = (int.from_bytes(record[36:38]), int.from_bytes(record[38:40]))
-    if (record[35], *size) != (header.format, header.width, header.height):
-        raise DecodeError("format or size is not that of the image", offset=base + 35, path=path)
-    try:
-        return Portrait(
+        portrait = Portrait(
             image=record[OVERHEAD:],
             gender=Gender(record[20]),
             image_type=ImageType(record[34]),
@@ -168,5 +161,12 @@ def _record(record: bytes, base: int) -> Portrait:
             source_type=SourceType(record[41]),
             quality=int.from_bytes(record[44:46]),
         )
+    except DecodeError as error:
+        raise DecodeError(error.args[0], offset=base + OVERHEAD + error.offset, path=f"{path}/image") from None
     except ValueError as error:
         raise DecodeError(str(error), offset=base, path=path) from None
+    header = portrait.header
+    size = (int.from_bytes(record[36:38]), int.from_bytes(record[38:40]))
+    if (record[35], *size) != (header.format, header.width, header.height):
+        raise DecodeError("format or size is not that of the image", offset=base + 35, path=path)
+    return portrait

@@ -6,6 +6,7 @@ nothing can hide behind it, and every other format is refused.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -17,7 +18,7 @@ _MAX_SEGMENTS = 256  # JPEG markers, JPEG 2000 boxes
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _FRAMES = (0xC0, 0xC1, 0xC2)  # SOF0 baseline, SOF1 extended, SOF2 progressive: Huffman-coded DCT
 _TABLES_AND_COMMENTS = (0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0))  # DHT, DQT, DRI, COM, APPn
-_IN_SCAN = (0x00, *range(0xD0, 0xD8))  # stuffing and RSTn, inside entropy-coded data
+_AFTER_SCAN = re.compile(rb"\xFF[^\x00\xD0-\xD7]", re.DOTALL)  # no stuffing, no RSTn: those are in entropy-coded data
 
 _JP2_SIGNATURE = bytes.fromhex("0000000C6A5020200D0A870A")  # 15444-1 I.5.1
 _CODESTREAM = bytes.fromhex("FF4FFF51")  # SOC, SIZ: 15444-1 A.4.1 and A.5.1
@@ -100,13 +101,10 @@ def _frame(body: bytes, at: int) -> tuple[int, int]:
 
 def _after_scan(image: bytes, at: int) -> int:
     """Where the marker stands that ends the entropy-coded data beginning at `at`."""
-    while True:
-        at = image.find(b"\xff", at)
-        if at < 0 or at + 1 >= len(image):
-            raise DecodeError("the JPEG scan does not end", offset=len(image), path="image")
-        if image[at + 1] not in _IN_SCAN:
-            return at
-        at += 2
+    marker = _AFTER_SCAN.search(image, at)
+    if marker is None:
+        raise DecodeError("the JPEG scan does not end", offset=len(image), path="image")
+    return marker.start()
 
 
 def _jp2(image: bytes) -> tuple[int, int]:

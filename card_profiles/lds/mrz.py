@@ -122,7 +122,8 @@ class Mrz:
 def check_digit(field: str) -> str:
     """The check digit of `field`, 9303-3 §4.9. Raises ValueError for a character that no zone has."""
     try:
-        return str(sum(_VALUES[c] * _WEIGHTS[i % 3] for i, c in enumerate(field)) % 10)
+        sums = (weight * sum(map(_VALUES.__getitem__, field[at::3])) for at, weight in enumerate(_WEIGHTS))
+        return str(sum(sums) % 10)
     except KeyError as unknown:
         raise ValueError(f"not a character of the machine readable zone: {unknown.args[0]!r}") from None
 

@@ -6,6 +6,7 @@ of 9303-10 appendix A shows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -14,6 +15,7 @@ from keys.errors import DecodeError
 
 TAG_LIST = 0x5C
 REPEATED = 0xA0
+_NO_TEXT = re.compile("[\\x00-\\x1F\\x7F-\\x9F\\uD800-\\uDFFF]")  # control characters and surrogates
 
 
 def encode(template: int, order: Sequence[int], values: Mapping[int, bytes], *, repeated: int = REPEATED) -> bytes:
@@ -61,7 +63,7 @@ def text(element: tlv.Tlv | None, path: str) -> str | None:
 
 def is_text(value: str) -> bool:
     """Whether `value` may stand in a text element: not empty, encodable, no control character."""
-    return bool(value) and not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in value)
+    return bool(value) and _NO_TEXT.search(value) is None
 
 
 def day(element: tlv.Tlv | None, path: str) -> date | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, lru_cache
 from hashlib import new as new_digest
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +204,7 @@ def build(
     parameters (RFC 5754 §2). `certificate` is the signer's (DER) and goes in, before `extra_certificates`.
     """
     curve = curve_of(private_key)
-    digest = der.encode(der.SEQUENCE, der.object_identifier(_DIGEST_OID[curve.hash.name]))
+    digest = _algorithm(_DIGEST_OID[curve.hash.name])
     attributes = sorted(
         (
             _attribute(OID_CONTENT_TYPE, der.object_identifier(content_type)),
@@ -218,7 +219,7 @@ def build(
         _issuer_and_serial(certificate),
         digest,
         der.encode(0xA0, *attributes),
-        der.encode(der.SEQUENCE, der.object_identifier(_ECDSA_OID[curve.hash.name])),
+        _algorithm(_ECDSA_OID[curve.hash.name]),
         der.encode(der.OCTET_STRING, signature),
     )
     encapsulated = der.encode(
@@ -343,13 +344,21 @@ def _pss(parameters: Any) -> _PssParameters:
     )
 
 
+@lru_cache(maxsize=16)
 def _issuer_and_serial(certificate: bytes) -> bytes:
+    """IssuerAndSerialNumber, the same in all that a signer signs."""
     tbs = der.Reader(certificate, path="Certificate").enter(der.SEQUENCE).enter(der.SEQUENCE)
     if tbs.peek() == 0xA0:
         tbs.element(0xA0)
     serial = tbs.element(der.INTEGER)
     tbs.element(der.SEQUENCE)
     return der.encode(der.SEQUENCE, tbs.element(der.SEQUENCE), serial)
+
+
+@cache
+def _algorithm(oid: str) -> bytes:
+    """AlgorithmIdentifier without parameters."""
+    return der.encode(der.SEQUENCE, der.object_identifier(oid))
 
 
 def _attribute(oid: str, value: bytes) -> bytes:

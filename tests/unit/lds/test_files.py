@@ -82,6 +82,16 @@ def test_too_large_a_portrait() -> None:
         Portrait(image=picture("JPEG"), quality=65536)
 
 
+def test_the_largest_portrait_fills_the_file() -> None:
+    image = picture("JPEG")
+    room = dg2.MAX_IMAGE - len(image) - 4
+    comment = b"\xff\xfe" + (room + 2).to_bytes(2) + bytes(room)
+    largest = image[:2] + comment + image[2:]
+    assert len(dg2.encode(Portrait(image=largest))) == dg2.MAX_SIZE
+    with pytest.raises(ValueError):
+        Portrait(image=image[:2] + b"\xff\xfe" + (room + 3).to_bytes(2) + bytes(room + 1) + image[2:])
+
+
 def test_com_lists_data_groups_by_their_tags() -> None:
     raw = com.encode(Com(data_groups=(1, 2, 11, 12, 14)))
     assert raw == bytes.fromhex("60175F0104303130385F36063034303030305C0561756B6C6E")
