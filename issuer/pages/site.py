@@ -34,7 +34,7 @@ from ..service.problems import Problem, of_refusal
 from ..service.sessions import Present, csrf_of, csrf_right
 from ..service.state import Service
 from ..texts import Language
-from . import languages, refusals
+from . import kept, languages, refusals
 from .texts import say
 
 PREFIX = "/desk"
@@ -81,6 +81,8 @@ class View:
     call_made: Call | None = None
     typed: FormData = field(default_factory=FormData)
     sent: bool = False  # a form was sent, and this page shows it again
+    kept: kept.Kept | None = None  # …as it was sent when the session was over
+    since: int | None = None  # the version that a form shown again was filled in for
     problem: refusals.Told | None = None
     csrf: str = ""
 
@@ -288,6 +290,8 @@ def _answer(request: Request, item: Declared, form: FormData, render: Render) ->
         token, _ = token_of(request, service)
         present = service.sessions.present(token) if token else None
         if present is None:
+            if item.method == "POST":
+                return _too_late(view, form, render)
             raise Problem(Code.NOT_SIGNED_IN)
         request.scope["permit.operator"] = present.actor.operator
         view.csrf = csrf_of(token)
@@ -300,13 +304,15 @@ def _answer(request: Request, item: Declared, form: FormData, render: Render) ->
     view.sent = True
     switched = form.get(LANGUAGE_FIELD)
     if isinstance(switched, str) and switched in set(Language):
-        view.lang = Language(switched)
+        view.lang, view.since = Language(switched), _version(form)
         answer = render(view, item.back(view, **arguments))
         languages.keep(answer, view.lang, secure=service.settings.secure)
         return answer
     try:
         if view.present is not None and not csrf_right(view.present, view.text(CSRF_FIELD)):
             raise Problem(Code.CSRF)
+        if view.present is not None and kept.FIELD in form:
+            return render(view, _given_back(view, item.back, arguments))
         outcome = item.act(view, **arguments)
     except (Problem, ActRefused, ValidationError) as error:
         view.problem = refusals.told(_problem(error, view), view.lang, view.typed)
@@ -317,6 +323,27 @@ def _answer(request: Request, item: Declared, form: FormData, render: Render) ->
     if isinstance(outcome, Response):
         return outcome
     return render(view, outcome) if isinstance(outcome, Page) else RedirectResponse(outcome, 303)
+
+
+def _too_late(view: View, form: FormData, render: Render) -> Response:
+    """A form whose session is over: nothing is done, and the door keeps what was typed for whoever typed it."""
+    from .parts import sign
+
+    request, service = view.request, view.service
+    request.scope["permit.problem"] = Code.NOT_SIGNED_IN.value
+    sealed = kept.seal(request, service, form, _version(form))
+    return render(view, sign.again(View(request=request, service=service, lang=view.lang), sealed))
+
+
+def _given_back(view: View, back: Back, arguments: Mapping[str, Any]) -> Page:
+    """The form again, as they had filled it in; as it is without that, where it is not theirs. Nothing is done."""
+    sealed, path = view.text(kept.FIELD), view.request.url.path
+    view.kept = kept.opened(view.service, view.call.actor.operator, path, sealed)
+    view.sent = view.kept is not None
+    view.typed, view.since = FormData(), None
+    if view.kept is not None:
+        view.typed, view.since = FormData(list(view.kept.fields)), view.kept.version
+    return back(view, **arguments)
 
 
 def _problem(error: Exception, view: View) -> Problem:
@@ -331,15 +358,15 @@ def _problem(error: Exception, view: View) -> Problem:
 
 
 def _call(service: Service, present: Present, form: FormData) -> Call:
-    key, version = form.get(KEY_FIELD), form.get(VERSION_FIELD)
+    key = form.get(KEY_FIELD)
     right = isinstance(key, str) and _KEY.fullmatch(key) is not None
+    return Call(service=service, present=present, key=str(key) if right else new_key(), version=_version(form))
+
+
+def _version(form: FormData) -> int | None:
+    version = form.get(VERSION_FIELD)
     counted = isinstance(version, str) and version.isascii() and version.isdigit() and len(version) < 16
-    return Call(
-        service=service,
-        present=present,
-        key=str(key) if right else new_key(),
-        version=int(str(version)) if counted else None,
-    )
+    return int(str(version)) if counted else None
 
 
 def new_key() -> str:

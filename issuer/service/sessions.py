@@ -32,6 +32,8 @@ FREE_ATTEMPTS = 5
 FIRST_LOCK = timedelta(seconds=30)
 LONGEST_LOCK = timedelta(minutes=15)
 _SEEN = timedelta(minutes=1)
+_REMEMBERED = timedelta(hours=1)
+"""How long it is known whose a session was that has come to its end: a form sent too late is given back to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ class Sessions:
                 values["password_hash"] = fresh
             # Not an edit of the operator: whoever edits them meanwhile is not told that they changed.
             unit.transaction.execute(update(Operator).where(Operator.id == operator.id).values(values))
-            unit.transaction.execute(delete(Session).where(Session.expires_at < unit.now))
+            unit.transaction.execute(delete(Session).where(Session.expires_at < unit.now - _REMEMBERED))
             if before is not None:
                 unit.transaction.execute(delete(Session).where(Session.token_hash == digest(before)))
             unit.transaction.add(

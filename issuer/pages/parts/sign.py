@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+from dataclasses import replace
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from ...service.problems import Problem
 from ...service.routers import sessions
 from ...service.schemas.people import SignIn
 from ...texts import Language
-from .. import languages
+from .. import kept, languages
 from ..site import CSRF_FIELD, PREFIX, Page, Site, View
 
 site = Site()
@@ -38,14 +39,23 @@ def show(view: View) -> Page:
         "next": _next(view.text("next") if view.sent else view.asked("next")),
         "desk": desk if _DESK.fullmatch(desk) else "",
         "readers": sorted(view.service.settings.readers),
-        "ended": view.asked("ended", 1) == "1",
+        "ended": "ended" if view.asked("ended", 1) == "1" else "",
+        "kept": view.text("kept"),
     }
     return Page(template="sign_in.html", title="sign.title", context=context, cookies={_door_cookie(view): token})
 
 
+def again(view: View, sealed: str) -> Page:
+    """The door in the way of a form that came when the session was over; it carries what was typed, `sealed`."""
+    page = show(view)
+    context = {**page.context, "next": _next(view.request.url.path), "ended": "too-late", "kept": sealed}
+    return replace(page, context=context, status=401)
+
+
 @site.form("/sign-in", ANYBODY, back=show)
 def sign_in(view: View) -> Response:
-    """By the API's own sign-in: the same lock-out, the same cookie, always a new session."""
+    """By the API's own sign-in: the same lock-out, the same cookie, always a new session. Whoever had been filling in a
+    form when their session ended goes on there."""
     expected = view.request.cookies.get(_door_cookie(view), "")
     if not expected or not hmac.compare_digest(expected.encode(), view.text(CSRF_FIELD).encode()):
         raise Problem(Code.CSRF)
@@ -55,8 +65,15 @@ def sign_in(view: View) -> Response:
         password=password if isinstance(password, str) else "",
         desk=view.text("desk"),
     )
-    answer = RedirectResponse(_next(view.text("next")), 303)
-    sessions.sign_in(body, view.request, answer)
+    from ..app import render
+
+    wanted, sealed, jar = _next(view.text("next")), view.text("kept"), Response()
+    signed = sessions.sign_in(body, view.request, jar)
+    answer: Response = RedirectResponse(wanted, 303)
+    if sealed and kept.opened(view.service, signed.operator, wanted, sealed):
+        context = {"path": wanted, "kept": sealed, "csrf": signed.csrf}
+        answer = render(view, Page(template="given_back.html", title="sign.again", context=context))
+    answer.raw_headers += [header for header in jar.raw_headers if header[0] == b"set-cookie"]
     secure = view.service.settings.secure
     answer.delete_cookie(_door_cookie(view), path="/", secure=secure, httponly=True, samesite="strict")
     answer.set_cookie(

@@ -22,7 +22,10 @@ window.addEventListener("pageshow", () => {
   }
 });
 
-const problem = document.getElementById("problem");
+// Signed in again: straight on to the form that was filled in before. That only shows it.
+document.querySelector("form[data-at-once]")?.requestSubmit();
+
+const problem = document.getElementById("problem") || document.getElementById("kept");
 if (problem) {
   const field = document.querySelector("[aria-invalid=true]");
   (field || problem).focus();

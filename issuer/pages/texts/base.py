@@ -36,6 +36,11 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "app.no": ("否", "no"),
         "app.print": ("打印", "Print"),
         "app.what-happened": ("未能办理", "Not done"),
+        "app.given-back": (
+            "会话曾结束，没有办理任何事项。以下是您先前填写的内容，请核对后再次提交；密码、卡面号码、回执编号和文件须重新填写。",
+            "Your session had ended, and nothing was done. What you had typed is below: look at it and send it again."
+            " Passwords, the numbers of card and slip, and files are to be given anew.",
+        ),
         "app.correct": ("请更正标出的项目；已填内容保留在下方。", "Correct what is marked; what you typed is below."),
         "app.kept": ("已填内容保留在下方。", "What you typed is below."),
         "nav.today": ("今日工作", "Today"),
@@ -110,6 +115,20 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "会话已结束，请重新登录，之后回到原页面。",
             "Your session has ended. Sign in, and you are back where you were.",
         ),
+        "sign.too-late": (
+            "会话已结束，没有办理任何事项。请重新登录，之后回到原页面。",
+            "Your session has ended, and nothing was done. Sign in, and you are back where you were.",
+        ),
+        "sign.kept": (
+            "会话已结束，没有办理任何事项。请用同一账户重新登录，已填内容会保留。",
+            "Your session has ended, and nothing was done. Sign in with the same account: what you typed is kept.",
+        ),
+        "sign.again": ("已重新登录", "You are signed in again"),
+        "sign.again-lead": (
+            "没有办理任何事项；您填写的内容还在。",
+            "Nothing was done. What you had typed is still there.",
+        ),
+        "sign.again-button": ("回到表单", "Back to the form"),
         "sign.about": (
             "一证通：登记、受理、审批、制卡、领取，每页都写明下一步。",
             "From registration to card in hand: every page says what comes next.",
