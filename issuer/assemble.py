@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from hashlib import sha256
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -43,6 +42,7 @@ CIVIL_TIME = timedelta(hours=8)
 """The authority's time zone: a day, on a card, ends at midnight there. The verifier's policy has the same."""
 
 DATA_GROUPS = {1: Content.DG1, 2: Content.DG2, 11: Content.DG11, 12: Content.DG12, 14: Content.DG14}
+_COM = com.encode(Com(data_groups=tuple(DATA_GROUPS)))
 CHIP_AUTHENTICATION = Oid.ID_CA_ECDH_AES_CBC_CMAC_128
 MRZ_OPTIONAL_2 = 11
 _GENDERS = {"F": Gender.FEMALE, "M": Gender.MALE, "X": Gender.UNSPECIFIED}
@@ -103,25 +103,29 @@ class StatusReference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsignedIdentity:
-    """Files by their content, without EF.SOD, and the LDSSecurityObject (DER) that has to be signed."""
+    """Files by their content, without EF.SOD, and the LDSSecurityObject (DER) that has to be signed.
+
+    `portrait_sha256` is what it says of DG2.
+    """
 
     files: Mapping[Content, bytes]
     security_object: bytes
+    portrait_sha256: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsignedPermit:
-    """The ten items by sector, and the MobileSecurityObjectBytes that have to be signed."""
+    """The ten items by element, and the MobileSecurityObjectBytes that have to be signed."""
 
-    items: Mapping[Sector, bytes]
+    items: Mapping[str, bytes]
     mso: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedPermit:
-    """What a slot holds: EF.MSO, the items, EF.SignerCert."""
+    """What a slot holds: EF.MSO, the items by element, EF.SignerCert."""
 
-    items: Mapping[Sector, bytes]
+    items: Mapping[str, bytes]
     mso: bytes
     certificate: bytes
 
@@ -169,12 +173,15 @@ def identity(
         ),
         Content.DG12: dg12.encode(Dg12(authority=office.name, issue_date=application.valid_from)),
         Content.DG14: dg14.encode(security_infos(profile, chip_key)),
+        Content.COM: _COM,
     }
-    files[Content.COM] = com.encode(Com(data_groups=tuple(DATA_GROUPS)))
-    for content, raw in files.items():
-        _fits(profile.identity.by_content(content).name, raw, profile.identity.by_content(content).size)
+    _named(files, profile)
     security_object = LdsSecurityObject.over({number: files[content] for number, content in DATA_GROUPS.items()})
-    return UnsignedIdentity(files=files, security_object=sod.encode(security_object))
+    return UnsignedIdentity(
+        files=files,
+        security_object=sod.encode(security_object),
+        portrait_sha256=security_object.data_group_hashes[2],
+    )
 
 
 def zone(application: PermitApplication, office: Office) -> Mrz:
@@ -195,7 +202,7 @@ def zone(application: PermitApplication, office: Office) -> Mrz:
     )
 
 
-def permit_data(application: PermitApplication, dg2_file: bytes, office: Office) -> PermitData:
+def permit_data(application: PermitApplication, unsigned: UnsignedIdentity, office: Office) -> PermitData:
     """What every counter needs; the portrait is bound by length and SHA-256 of the whole DG2 file."""
     return PermitData(
         number=application.permit_number,
@@ -205,8 +212,8 @@ def permit_data(application: PermitApplication, dg2_file: bytes, office: Office)
         sex=application.sex,
         permit_class=application.permit_class,
         authority=office.name,
-        portrait_sha256=sha256(dg2_file).digest(),
-        portrait_length=len(dg2_file),
+        portrait_sha256=unsigned.portrait_sha256,
+        portrait_length=len(unsigned.files[Content.DG2]),
     )
 
 
@@ -236,14 +243,16 @@ def permit(
     for sector, services in by_sector.items():
         own = address if sector is Sector.HOUSEHOLD else ""
         values.append(SectorEntitlements(sector=sector, services=services, address=own))
-    items = {}
+    items: dict[str, bytes] = {}
+    digests = {}
     for value in values:
         try:
-            items[value.sector] = encode_item(value, random=random)
+            items[value.sector] = raw = encode_item(value, random=random)
         except ValueError as error:
             raise Refused(Refusal.CONTENT_TOO_LARGE, file=f"EF.NS.{value.sector}", size="-", limit="-") from error
+        digests[value.sector.digest_id] = digest(raw)
     mso = MobileSecurityObject(
-        value_digests={sector.digest_id: digest(raw) for sector, raw in items.items()},
+        value_digests=digests,
         device_key=chip_key,
         signed=validity.signed,
         valid_from=validity.begins,
@@ -265,10 +274,7 @@ def sign_identity(
         private_key=signer.private_key,
         signing_time=at.replace(microsecond=0),
     )
-    files = {profile.identity.by_content(content).name: raw for content, raw in unsigned.files.items()}
-    file = profile.identity.by_content(Content.SOD)
-    files[file.name] = _fits(file.name, sod.wrap(envelope), file.size)
-    return files
+    return _named({**unsigned.files, Content.SOD: sod.wrap(envelope)}, profile)
 
 
 def sign_permit(unsigned: UnsignedPermit, signer: Signer) -> SignedPermit:
@@ -286,7 +292,7 @@ def slot_files(signed: SignedPermit, slot: Slot, profile: CardProfile) -> dict[s
         elif file.content is Content.SIGNER_CERTIFICATE:
             raw = signed.certificate
         else:
-            raw = signed.items[Sector(file.element)]
+            raw = signed.items[file.element]
         files[file.name] = _fits(file.name, raw, file.size)
     return files
 
@@ -296,13 +302,6 @@ def activate_slot(before: ActiveFile, files: Mapping[str, bytes], profile: CardP
     slot = Slot(before.spare)
     names = [file.name for file in profile.permit.slot_files(slot)]
     return before.successor({FIRST_SFI + at: len(files[name]) for at, name in enumerate(names)})
-
-
-def permit_files(signed: SignedPermit, before: ActiveFile, profile: CardProfile) -> dict[str, bytes]:
-    """The files of the spare slot together with the EF.Active that makes it count."""
-    files = slot_files(signed, Slot(before.spare), profile)
-    active = encode_active(activate_slot(before, files, profile))
-    return {**files, profile.permit.by_content(Content.ACTIVE).name: active}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,22 +330,21 @@ def whole_card(
     Raises Refused(CONTENT_TOO_LARGE).
     """
     unsigned = identity(application, image, chip_key=chip_key, office=office, profile=profile)
-    data = permit_data(application, unsigned.files[Content.DG2], office)
-    granted = dict(application.entitlements)
     items = permit(
-        data,
-        granted,
+        permit_data(application, unsigned, office),
+        dict(application.entitlements),
         chip_key=chip_key,
         validity=validity,
         status=status,
         random=random,
         address=application.address,
     )
-    files = permit_files(sign_permit(items, signers[1]), EMPTY, profile)
+    files = slot_files(sign_permit(items, signers[1]), Slot.A, profile)
+    active = encode_active(activate_slot(EMPTY, files, profile))
     return WholeCard(
         identity=sign_identity(unsigned, signers[0], profile, at=validity.signed),
-        permit=files,
-        active=files[profile.permit.by_content(Content.ACTIVE).name],
+        permit={**files, profile.permit.by_content(Content.ACTIVE).name: active},
+        active=active,
     )
 
 
@@ -357,6 +355,15 @@ def card_access(profile: CardProfile) -> bytes:
 
 def _pace_infos(profile: CardProfile) -> tuple[PaceInfo, ...]:
     return tuple(PaceInfo(oid=Oid(offer.oid), parameter_id=offer.parameter_id) for offer in profile.pace)
+
+
+def _named(files: Mapping[Content, bytes], profile: CardProfile) -> dict[str, bytes]:
+    """Files of the identity application by their names. Raises Refused(CONTENT_TOO_LARGE)."""
+    return {
+        file.name: _fits(file.name, files[file.content], file.size)
+        for file in profile.identity.files
+        if file.content in files
+    }
 
 
 def _fits(name: str, raw: bytes, size: int) -> bytes:

@@ -2,9 +2,9 @@
 
 cbor2 decodes far more than we use, and each extra is a trap: it ignores trailing bytes (`loads`), turns tags 0, 1, 2,
 30, 35 … into rich Python objects, accepts non-shortest lengths, and its ``canonical=True`` is the length-first order of
-RFC 7049. So it writes nothing here but to compare: what it reads, with everything optional switched off, must be of the types below, and must encode to the
-very same bytes again: that proves shortest form and that nothing was left over. When it does not, a scanner walks the
-bytes and says where they leave the subset.
+RFC 7049. So writing is done here; and what cbor2 reads, with everything optional switched off, must be of the types
+below, and must encode to the very same bytes again: that proves shortest form and that nothing was left over. When it
+does not, a scanner walks the bytes and says where they leave the subset.
 
 The subset: unsigned and negative integers of 64 bits, byte and text strings, arrays, maps with integer or text keys,
 false, true, null, and the tags that the caller names. Refused: floats (no format of ours carries one, and NaN has no
@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from io import BytesIO
+from itertools import chain
 from typing import Any
 
 import cbor2
@@ -54,7 +55,7 @@ def encode(value: Any) -> bytes:
 def encode_map(entries: Mapping[bytes, bytes]) -> bytes:
     """A map whose keys and values are encoded already, as those are that stand on every card; §4.2.1 puts the keys in
     bytewise order."""
-    return _head(_MAP, len(entries)) + b"".join([part for entry in sorted(entries.items()) for part in entry])
+    return _head(_MAP, len(entries)) + b"".join(chain.from_iterable(sorted(entries.items())))
 
 
 def embed(encoded: bytes) -> bytes:
@@ -217,10 +218,14 @@ def _text(value: str) -> bytes:
     return _head(_TEXT, len(raw)) + raw
 
 
-@lru_cache(maxsize=1024)
-def _key(key: int | str) -> bytes:
-    """A map key: they are few, and each card has them all."""
-    return _integer(key) if isinstance(key, int) else _text(key)
+@lru_cache(maxsize=1024, typed=True)  # typed, as True is no key and 1 is
+def _key(key: Any) -> bytes:
+    """A map key: they are few, and each card has them all. An IntEnum is its number, a StrEnum its text."""
+    if isinstance(key, str):
+        return _text(key)
+    if isinstance(key, int) and type(key) is not bool:
+        return _integer(key)
+    raise ValueError(f"a map key of type {type(key).__name__}")
 
 
 def _item(value: Any, depth: int) -> bytes:
@@ -235,12 +240,10 @@ def _item(value: Any, depth: int) -> bytes:
     if value is None or kind is bool:
         return _CONSTANTS[value]
     if isinstance(value, int | str):
-        return _key(value)  # an IntEnum is its number, a StrEnum its text
+        return _key(value)
     if depth == MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
     if kind is dict:
-        if not all(isinstance(key, int | str) and type(key) is not bool for key in value):
-            raise ValueError("a map key that is neither an integer nor a text")
         return encode_map({_key(key): _item(element, depth + 1) for key, element in value.items()})
     if kind is list or kind is tuple:
         return _head(_ARRAY, len(value)) + b"".join([_item(element, depth + 1) for element in value])

@@ -29,15 +29,21 @@ def integer(value: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def object_identifier(dotted: str) -> bytes:
-    """OBJECT IDENTIFIER from its dotted form."""
+    """OBJECT IDENTIFIER from its dotted form. ValueError."""
+    return encode(OBJECT_IDENTIFIER, oid_content(dotted))
+
+
+@lru_cache(maxsize=64)
+def oid_content(dotted: str) -> bytes:
+    """The content octets of an OBJECT IDENTIFIER (as the data objects 80 and 06 of a card's protocols carry it)."""
     first, second, *rest = (int(arc) for arc in dotted.split("."))
+    if first > 2 or (first < 2 and second > 39):
+        raise ValueError("not an object identifier")
     content = bytearray()
-    for arc in (first * 40 + second, *rest):
-        septets = [arc & 0x7F]
-        while arc := arc >> 7:
-            septets.append(0x80 | (arc & 0x7F))
-        content += bytes(reversed(septets))
-    return encode(OBJECT_IDENTIFIER, bytes(content))
+    for arc in (40 * first + second, *rest):
+        groups = max(1, (arc.bit_length() + 6) // 7)
+        content += bytes((arc >> 7 * i & 0x7F) | (0x80 if i else 0) for i in reversed(range(groups)))
+    return bytes(content)
 
 
 class Reader:

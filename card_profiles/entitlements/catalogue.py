@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -66,6 +66,7 @@ class Sector(StrEnum):
         raise ValueError(f"no sector has digestID {digest_id}")
 
     @classmethod
+    @lru_cache(maxsize=256)
     def of_code(cls, code: str) -> Sector:
         """The sector that may carry `code`: a letter and two digits, such as ``H01``. Raises `ValueError`."""
         sector = _BY_LETTER.get(code[:1])

@@ -39,9 +39,6 @@ _DAYS, _EMBEDDED = 100, 24  # RFC 8943 §1.1: days since 1970-01-01
 _EPOCH = date(1970, 1, 1).toordinal()
 _JOINERS = "\u200c\u200d"  # zero-width, but letters of a name in some scripts depend on them
 _SEXES = frozenset({"F", "M", "X"})
-_DIGEST_ID, _RANDOM, _IDENTIFIER, _ELEMENT_VALUE = map(
-    cbor.encode, ("digestID", "random", "elementIdentifier", "elementValue")
-)
 _ADDRESS = "address"  # no service code: those are a capital letter and digits
 
 
@@ -140,8 +137,8 @@ def encode_item(value: PermitData | SectorEntitlements, *, random: Callable[[int
     salt = random(SALT_SIZE)
     if len(salt) != SALT_SIZE:
         raise ValueError(f"the random source gave {len(salt)} bytes instead of {SALT_SIZE}")
-    entries = {_RANDOM: cbor.encode(salt), _ELEMENT_VALUE: _element(value)}
-    return cbor.embed(cbor.encode_map(_identity(value.sector) | entries))
+    before, between, after = _frame(value.sector)
+    return cbor.embed(b"".join((before, salt, between, _element(value), after)))
 
 
 def decode_item(raw: bytes, sector: Sector) -> IssuerSignedItem:
@@ -170,9 +167,13 @@ def decode_item(raw: bytes, sector: Sector) -> IssuerSignedItem:
 
 
 @cache
-def _identity(sector: Sector) -> dict[bytes, bytes]:
-    """What each item of a sector has."""
-    return {_DIGEST_ID: cbor.encode(sector.digest_id), _IDENTIFIER: cbor.encode(sector)}
+def _frame(sector: Sector) -> tuple[bytes, bytes, bytes]:
+    """What every item of a sector has before its salt, between salt and value, and after that."""
+    salt, value = bytes(SALT_SIZE), "elementValue"
+    item = cbor.encode({"digestID": sector.digest_id, "random": salt, value: 0, "elementIdentifier": sector})
+    before, rest = item.split(salt)
+    between, after = rest.split(cbor.encode(value) + b"\0")
+    return before, between + cbor.encode(value), after
 
 
 def _element(value: PermitData | SectorEntitlements) -> bytes:

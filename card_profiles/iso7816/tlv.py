@@ -61,6 +61,7 @@ def encode_tag(tag: int) -> bytes:
     return raw
 
 
+@lru_cache(maxsize=256)
 def encode_length(length: int) -> bytes:
     """Minimal definite length, one to four bytes."""
     if length < 0x80:

@@ -7,7 +7,7 @@ address of residence, which changes without a new card.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from datetime import date
 
 from card_profiles.iso7816 import tlv
@@ -58,6 +58,7 @@ class Dg11:
     profession: str | None = None  # 5F13
     title: str | None = None  # 5F14
     personal_summary: str | None = None  # 5F15: we write the ethnicity here, a field that the law wants on a permit
+    raw: bytes = field(init=False, repr=False, compare=False)  # the whole file, encoded once
 
     def __post_init__(self) -> None:
         texts = [getattr(self, name) for name in _TEXTS]
@@ -65,14 +66,19 @@ class Dg11:
             raise ValueError("a text of DG11 is empty or has a control character")
         if len(self.other_names) > MAX_OTHER_NAMES:
             raise ValueError("too many other names")
-        if all(getattr(self, field.name) in (None, ()) for field in fields(self)):
+        if self.birth_date is None and not self.other_names and all(text is None for text in texts):
             raise ValueError("an empty DG11 is left out")
-        if len(encode(self)) > MAX_SIZE:
+        object.__setattr__(self, "raw", _encode(self))
+        if len(self.raw) > MAX_SIZE:
             raise ValueError(f"more than {MAX_SIZE} bytes")
 
 
 def encode(details: Dg11) -> bytes:
     """The whole file, tag 6B."""
+    return details.raw
+
+
+def _encode(details: Dg11) -> bytes:
     values = {tag: text.encode() for name, tag in _TEXTS.items() if (text := getattr(details, name)) is not None}
     if details.birth_date is not None:
         values[BIRTH_DATE] = tag_list.encode_day(details.birth_date)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from card_profiles.iso7816 import tlv
@@ -30,6 +30,7 @@ class Dg12:
     observations: str | None = None  # 5F1B, endorsements and observations that stay for the life of the card
     personalised_at: datetime | None = None  # 5F55, CCYYMMDDhhmmss; naive, whole seconds
     personalised_by: str | None = None  # 5F56, serial number of the personalisation system
+    raw: bytes = field(init=False, repr=False, compare=False)  # the whole file, encoded once
 
     def __post_init__(self) -> None:
         texts = (self.authority, self.observations, self.personalised_by)
@@ -38,12 +39,17 @@ class Dg12:
         at = self.personalised_at
         if at is not None and (at.tzinfo is not None or at.microsecond):
             raise ValueError("the time of personalisation is naive and in whole seconds")
-        if len(encode(self)) > MAX_SIZE:
+        object.__setattr__(self, "raw", _encode(self))
+        if len(self.raw) > MAX_SIZE:
             raise ValueError(f"more than {MAX_SIZE} bytes")
 
 
 def encode(details: Dg12) -> bytes:
     """The whole file, tag 6C."""
+    return details.raw
+
+
+def _encode(details: Dg12) -> bytes:
     values = {AUTHORITY: details.authority.encode(), ISSUE_DATE: tag_list.encode_day(details.issue_date)}
     if details.observations is not None:
         values[OBSERVATIONS] = details.observations.encode()

@@ -1,19 +1,33 @@
-"""The few DER primitives that SecurityInfos need (X.690 §8, §10), over `iso7816.tlv`: no ASN.1 library at a counter."""
+"""The few DER primitives that SecurityInfos need (X.690 §8, §10): no ASN.1 library at a counter.
+
+Read over `iso7816.tlv`; written by `keys.der`, under the names that say what they do beside these readers.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from card_profiles.iso7816 import tlv
 from card_profiles.iso7816.tlv import Tlv
+from keys.der import BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, oid_content
+from keys.der import integer as encode_integer
+from keys.der import object_identifier as encode_oid
 from keys.errors import DecodeError
 
-INTEGER = 0x02
-BIT_STRING = 0x03
-OCTET_STRING = 0x04
-OBJECT_IDENTIFIER = 0x06
-SEQUENCE = 0x30
-SET = 0x31
+__all__ = [
+    "BIT_STRING",
+    "INTEGER",
+    "OBJECT_IDENTIFIER",
+    "OCTET_STRING",
+    "SEQUENCE",
+    "SET",
+    "decode_bit_string",
+    "decode_integer",
+    "decode_oid",
+    "encode_integer",
+    "encode_oid",
+    "expect",
+    "fields",
+    "oid_content",
+    "oid_text",
+]
 
 MAX_OID_SIZE = 64
 MAX_ARC_SIZE = 16  # bytes of one arc; a UUID (2.25.x) takes 19 and no protocol here has one
@@ -34,13 +48,6 @@ def fields(element: Tlv, tag: int, path: str, *, least: int, most: int) -> tuple
     return children
 
 
-def encode_integer(value: int) -> bytes:
-    """An INTEGER >= 0 with its header."""
-    if value < 0:
-        raise ValueError("no field here is negative")
-    return tlv.encode(INTEGER, value.to_bytes(value.bit_length() // 8 + 1, "big"))
-
-
 def decode_integer(element: Tlv, path: str, *, most: int) -> int:
     """An INTEGER in [0, most], minimal two's complement (X.690 §8.3.2)."""
     content = expect(element, INTEGER, path).value
@@ -50,24 +57,6 @@ def decode_integer(element: Tlv, path: str, *, most: int) -> int:
     if not 0 <= value <= most:
         raise DecodeError("INTEGER out of range", offset=element.offset, path=path)
     return value
-
-
-@lru_cache(maxsize=64)
-def oid_content(dotted: str) -> bytes:
-    """The content octets of an OBJECT IDENTIFIER (as the data objects 80 and 06 of the protocols carry it)."""
-    first, second, *rest = (int(arc) for arc in dotted.split("."))
-    if first > 2 or (first < 2 and second > 39):
-        raise ValueError("not an object identifier")
-    content = bytearray()
-    for arc in (40 * first + second, *rest):
-        groups = max(1, (arc.bit_length() + 6) // 7)
-        content += bytes((arc >> 7 * i & 0x7F) | (0x80 if i else 0) for i in reversed(range(groups)))
-    return bytes(content)
-
-
-def encode_oid(dotted: str) -> bytes:
-    """An OBJECT IDENTIFIER with its header."""
-    return tlv.encode(OBJECT_IDENTIFIER, oid_content(dotted))
 
 
 def decode_oid(element: Tlv, path: str) -> str:

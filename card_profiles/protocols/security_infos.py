@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from card_profiles.iso7816 import tlv
 from card_profiles.iso7816.tlv import Tlv
@@ -166,6 +167,7 @@ class SecurityInfos:
         return sorted(self.infos, key=lambda info: info.encode())
 
 
+@lru_cache(maxsize=64)  # all but the chip's key are the profile's
 def _encode_info(oid: str, required: bytes, optional: int | None) -> bytes:
     tail = b"" if optional is None else der.encode_integer(optional)
     return tlv.encode(der.SEQUENCE, der.encode_oid(oid) + required + tail)

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from card_profiles.entitlements import catalogue
-from card_profiles.entitlements.active import EMPTY
+from card_profiles.entitlements.active import decode_active, encode_active
 from card_profiles.entitlements.mso import decode_mso
 from card_profiles.entitlements.sector_files import PermitData, decode_item
 from card_profiles.model import Content, Slot
@@ -193,7 +193,7 @@ def test_endorsement() -> None:
     made, *_ = card(record, image)
     names = {file.content: file.name for file in PROFILE.permit.slot_files(Slot.A)}
     data = decode_item(made.permit[names[Content.PERMIT]], catalogue.Sector.PERMIT).value
-    before = assemble.activate_slot(EMPTY, {k: v for k, v in made.permit.items() if v is not made.active}, PROFILE)
+    before = decode_active(made.active)
     signer = RecordingSigner(kid=b"\3" * 8)
     unsigned = assemble.permit(
         replace(cast(PermitData, data), permit_class=3),
@@ -204,8 +204,10 @@ def test_endorsement() -> None:
         random=Salts(),
         address="乌托邦省示例市",
     )
-    files = assemble.permit_files(assemble.sign_permit(unsigned, signer), before, PROFILE)
+    files = assemble.slot_files(assemble.sign_permit(unsigned, signer), Slot.B, PROFILE)
+    active = encode_active(assemble.activate_slot(before, files, PROFILE))
     assert decode_mso(unsigned.mso).status_index == STATUS.index
+    files[PROFILE.permit.by_content(Content.ACTIVE).name] = active
     assert (
         frozen(files, signer.private_key.messages) == "39524f27c0f6b1b2bb94d2b94cdcfb080f97a9d960c5219397d94c0fc085f352"
     )
