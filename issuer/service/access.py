@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from .state import Service
 
 PREFIX = "/api/v1"
-COOKIE = "permit-session"
-SECURE_COOKIE = "__Host-permit-session"
 CSRF_HEADER = "X-CSRF-Token"
 _SAFE = frozenset({"GET", "HEAD"})
 _MAX_VERSION = 2**53

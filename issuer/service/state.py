@@ -18,7 +18,6 @@ from ..store import migrate
 from ..store.engine import open_engine
 from ..store.unit import Store
 from . import authority_keys
-from .access import COOKIE, SECURE_COOKIE
 from .agents import Agents
 from .authority_keys import Keys
 from .metrics import Metrics
@@ -28,6 +27,7 @@ from .sessions import Sessions
 from .settings import Settings
 
 SECRET_LENGTH = 32
+COOKIE, SECURE_COOKIE = "permit-session", "__Host-permit-session"
 
 
 def system_clock() -> datetime:
