@@ -6,6 +6,7 @@ names: the commonest surname is that of one holder in a hundred, as in life.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from sqlalchemy import Engine, text
@@ -14,6 +15,7 @@ COMMUNITIES = 245
 GRANTS = ("H01", "E01", "C01", "J01")
 SURNAMES = 100
 GIVEN = 1000
+PIECE = 200_000  # holders in one transaction
 OTHERS = 10_000_000  # ids of whoever is registered afterwards begin here
 ENDORSED_FROM = date(2026, 11, 1)
 ENDORSED_OVER = 365  # days over which the endorsements are spread, by the holder's number
@@ -102,21 +104,27 @@ SELECT now(), '2025-11-01', 'receive', serial, 1, 'issued', district, '', 1, '' 
 _SEQUENCES = ("district", "holder", "application", "permit")
 
 
-def populate(engine: Engine, holders: int, *, known: int = 0) -> None:
-    """Bring the number of holders from `known` to `holders`; PostgreSQL only."""
-    named = {"first": known + 1, "last": holders, "surnames": SURNAMES, "given": GIVEN, "grants": list(GRANTS)}
+def populate(engine: Engine, holders: int, *, told: Callable[[int], None] = lambda _: None) -> None:
+    """A city of `holders`, in pieces; `told` hears how many there are so far. PostgreSQL only."""
+    with engine.begin() as connection:
+        connection.execute(text(_PLACES))
+        connection.execute(text(_COMMUNITIES))
+    for known in range(0, holders, PIECE):
+        _people(engine, known + 1, min(known + PIECE, holders))
+        told(min(known + PIECE, holders))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET statement_timeout = 0"))
+        connection.execute(text("VACUUM ANALYZE"))
+
+
+def _people(engine: Engine, first: int, last: int) -> None:
+    named = {"first": first, "last": last, "surnames": SURNAMES, "given": GIVEN, "grants": list(GRANTS)}
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL synchronous_commit = off"))
-        if not known:
-            connection.execute(text(_PLACES))
-            connection.execute(text(_COMMUNITIES))
         for statement in (_PERSON, *_ROWS):
             connection.execute(text(statement), {k: v for k, v in named.items() if f":{k}" in statement})
         connection.execute(text("DROP TABLE person"))
         for table in _SEQUENCES:
-            last = f"greatest((SELECT max(id) FROM {table}), {OTHERS})"
-            connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {last})"))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("SET statement_timeout = 0"))
-        connection.execute(text("VACUUM ANALYZE"))
+            end = f"greatest((SELECT max(id) FROM {table}), {OTHERS})"
+            connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {end})"))

@@ -16,7 +16,7 @@ import random
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -58,7 +58,11 @@ class Person:
     path: tuple[int, ...]
 
 
-def appoint(store: Store) -> tuple[list[Person], list[Person]]:
+People = tuple[list[Person], list[Person]]
+"""Registrars and approvers."""
+
+
+def appoint(store: Store) -> People:
     """Registrars and approvers, town by town."""
     founder = Actor(operator=0, name="founding", role=Role.KEY_ADMINISTRATOR, place=Place(ids=(1,)))
     people: dict[Role, list[Person]] = {Role.REGISTRAR: [], Role.APPROVER: []}
@@ -82,17 +86,13 @@ def appoint(store: Store) -> tuple[list[Person], list[Person]]:
 
 async def work_day(
     addresses: Sequence[str],
-    people: tuple[list[Person], list[Person]],
+    people: People,
     *,
     rounds: int,
     turn: int,
-    first: int,
     database: str,
 ) -> Times:
-    """Each registrar has `rounds` applicants that count, and endorses cards of holders from `first` on.
-
-    Returns seconds by act.
-    """
+    """Each registrar has `rounds` applicants that count. Seconds by act; another `turn` has other people and cards."""
     times: Times = defaultdict(list)
     everybody_in = asyncio.Barrier(REGISTRARS + APPROVERS)
     registrars, approvers = people
@@ -105,7 +105,7 @@ async def work_day(
             desks_at_work = [
                 group.create_task(
                     _registrar(
-                        addresses[n % len(addresses)], person, n, rounds, turn, first, times, tray, signer, everybody_in
+                        addresses[n % len(addresses)], person, n, rounds, turn, times, tray, signer, everybody_in
                     )
                 )
                 for n, person in enumerate(registrars)
@@ -155,7 +155,6 @@ async def _registrar(
     number: int,
     rounds: int,
     turn: int,
-    first: int,
     times: Times,
     tray: asyncio.Queue[tuple[int, asyncio.Future[None]]],
     signer: ProcessPoolExecutor,
@@ -171,7 +170,7 @@ async def _registrar(
         serials = [f"ff{turn:02d}{number:06d}{one:010d}" for one in range(WARM_UP + rounds)]
         await operator.act(None, "POST", "/stock/receive", json=drawer | {"serials": serials})
         await everybody_in.wait()
-        due = _endorsable(person.district, number, first)
+        due = itertools.islice(_endorsable(person.district, number), turn * (WARM_UP + rounds), None)
         for one in range(WARM_UP + rounds):
             operator.counted = one >= WARM_UP
             searched = f"xing{random.randrange(SURNAMES):03d}ming{random.randrange(GIVEN):04d}"
@@ -234,12 +233,12 @@ def _applicant(town: int, turn: int, desk: int, number: int) -> Mapping[str, Any
     }
 
 
-def _endorsable(town: int, desk: int, first: int) -> Any:
-    """Numbers of permits of a town, from the holder `first` on, that may be endorsed today; no two desks take one."""
+def _endorsable(town: int, desk: int) -> Iterator[str]:
+    """Numbers of permits of a town that may be endorsed today; no two desks take one."""
     today = date.today()
     open_days = {(today + timedelta(days=ahead) - ENDORSED_FROM).days % ENDORSED_OVER for ahead in range(3, 27)}
     mine = 0
-    for holder in itertools.count(first):
+    for holder in itertools.count(1):
         if 7 + (32 + holder % 245) % 25 == town and holder % ENDORSED_OVER in open_days:
             mine += 1
             if mine % 2 == desk // len(TOWNS):
