@@ -33,6 +33,7 @@ from .journal_sqlite import SqliteJournal
 
 if TYPE_CHECKING:
     from keys.authority.authority import Authority
+    from keys.authority.authority import Signer as AuthoritySigner
 
 JOURNAL = "journal.sqlite"
 PASSPHRASE_FILE = "PERMIT_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable
@@ -47,6 +48,7 @@ _OUT_OF_PERIOD = frozenset(
 class Desk:
     """What issuing rests on. `now` is aware; `below(n)` gives a random number from 0 to n - 1.
 
+    `card_signers` are both signers for one new card, a signature of each counted already.
     `trust` gives what counters have, as published now. `allocate` gives out places in status lists, `revoke` sets one
     INVALID and publishes its list; `open_shard` is the URI of the list that the next card will be in.
     """
@@ -56,6 +58,7 @@ class Desk:
     office: Office
     document_signer: Callable[[], Signer] = field(repr=False)
     entitlement_signer: Callable[[], Signer] = field(repr=False)
+    card_signers: Callable[[], tuple[Signer, Signer]] = field(repr=False)
     keyring: CardKeyring = field(repr=False)
     trust: Callable[[], TrustStore]
     open_shard: Callable[[], str]
@@ -157,16 +160,28 @@ def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], 
             Refusal.NO_AUTHORITY, path=authority.home, error=f"no name within {MAX_OFFICE_NAME} bytes, for the permit"
         )
 
-    def signer(purpose: Purpose, get: Callable[[], Signer]) -> Callable[[], Signer]:
-        def checked() -> Signer:
-            try:
-                return get()
-            except _authority_error() as error:
-                raise Refused(Refusal.KEYS_EXPIRED, purpose=purpose, error=error) from error
-            except CustodyError as error:
-                raise Refused(Refusal.NO_AUTHORITY, path=authority.home, error=error) from error
+    @contextmanager
+    def may_sign(purpose: Purpose) -> Iterator[None]:
+        try:
+            yield
+        except _authority_error() as error:
+            raise Refused(Refusal.KEYS_EXPIRED, purpose=purpose, error=error) from error
+        except CustodyError as error:
+            raise Refused(Refusal.NO_AUTHORITY, path=authority.home, error=error) from error
 
-        return checked
+    def document_signer() -> AuthoritySigner:
+        with may_sign(Purpose.DOCUMENT_SIGNER):
+            return authority.document_signer
+
+    def entitlement_signer() -> AuthoritySigner:
+        with may_sign(Purpose.ENTITLEMENT_SIGNER):
+            return authority.entitlement_signer
+
+    def card_signers() -> tuple[Signer, Signer]:
+        signers = (document_signer(), entitlement_signer())
+        with may_sign(Purpose.DOCUMENT_SIGNER):
+            authority.count_each(*signers)
+        return signers
 
     def version() -> int:
         try:
@@ -207,8 +222,9 @@ def over(authority: Authority, journal: Journal, clock: Callable[[], datetime], 
         journal=journal,
         profile=profile,
         office=Office(name=fitting[0], country=settings.mrz_country),
-        document_signer=signer(Purpose.DOCUMENT_SIGNER, lambda: authority.document_signer),
-        entitlement_signer=signer(Purpose.ENTITLEMENT_SIGNER, lambda: authority.entitlement_signer),
+        document_signer=document_signer,
+        entitlement_signer=entitlement_signer,
+        card_signers=card_signers,
         keyring=CardKeyring(
             # Each opening of a key file stretches the passphrase anew, and a card needs its keys five times.
             transport=cache(lambda: authority.transport_keys),

@@ -238,7 +238,7 @@ class _Run:
     def _assemble(self) -> CardContents:
         """Sign for this chip, and let both implementations look at it."""
         desk = self._desk
-        signers = (desk.document_signer(), desk.entitlement_signer())
+        signers = desk.card_signers()
         purposes = (Purpose.DOCUMENT_SIGNER, Purpose.ENTITLEMENT_SIGNER)
         desk.journal.signed(
             self._card.serial,

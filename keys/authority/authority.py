@@ -64,8 +64,13 @@ class Signer:
 
     def count_ahead(self, signatures: int) -> None:
         """Count a batch in one durable write, where each signature would take its own."""
+        self.counted_key.count_ahead(signatures)
+
+    @property
+    def counted_key(self) -> CountedKey:
+        """The private key, as what it is."""
         assert isinstance(self.private_key, CountedKey)
-        self.private_key.count_ahead(signatures)
+        return self.private_key
 
 
 def system_clock() -> datetime:
@@ -199,6 +204,10 @@ class Authority:
     def entitlement_signer(self) -> Signer:
         """Signs MobileSecurityObjects and printed codes."""
         return self.signer(Purpose.ENTITLEMENT_SIGNER)
+
+    def count_each(self, *signers: Signer) -> None:
+        """Count one signature of each ahead, such as those of one card, in one durable write: all or none."""
+        CountedKey.count_each((signer.counted_key for signer in signers), self.registry.transaction())
 
     @property
     def status_signer(self) -> Signer:

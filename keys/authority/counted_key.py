@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
@@ -36,6 +37,17 @@ class CountedKey(ec.EllipticCurvePrivateKey):
         self._count(signatures)
         with self._lock:
             self._ahead += signatures
+
+    @staticmethod
+    def count_each(keys: Iterable[CountedKey], together: AbstractContextManager[None]) -> None:
+        """Count one signature of each key ahead. `together` makes one write of it, all or nothing."""
+        keys = tuple(keys)
+        with together:
+            for key in keys:
+                key._count(1)
+        for key in keys:  # not before it is durable
+            with key._lock:
+                key._ahead += 1
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
         """ECDSA-Sig-Value in DER, once it is counted."""

@@ -82,6 +82,40 @@ def test_a_batch_is_counted_in_one_write(home: Home) -> None:
         signer.count_ahead(0)
 
 
+def test_the_signatures_of_a_card_are_counted_in_one_write(home: Home) -> None:
+    authority = home.open()
+    signers = (authority.document_signer, authority.entitlement_signer)
+    purposes = (Purpose.DOCUMENT_SIGNER, Purpose.ENTITLEMENT_SIGNER)
+    begun: list[str] = []
+    authority.registry._database.set_trace_callback(lambda text: begun.append(text) if "BEGIN" in text else None)
+    authority.count_each(*signers)
+    assert len(begun) == 1
+    assert [count(home, purpose) for purpose in purposes] == [1, 1]
+    for _ in range(2):
+        for signer in signers:
+            signer.raw_signer()(b"x")
+    assert [count(home, purpose) for purpose in purposes] == [2, 2]
+
+
+def test_of_a_card_both_signatures_are_counted_or_none(home: Home) -> None:
+    """The second key is at its cap: of the first nothing is counted, and nothing may be signed that is not."""
+    authority = home.open()
+    signers = (authority.document_signer, authority.entitlement_signer)
+    signers[1].count_ahead(10)
+    assert reason_of(lambda: authority.count_each(*signers)) is AuthorityReason.KEY_CAP_REACHED
+    assert count(home) == 0
+    signers[0].raw_signer()(b"x")
+    assert count(home) == 1
+
+
+def test_a_card_that_was_counted_and_never_signed_stays_counted(home: Home) -> None:
+    authority = home.open()
+    authority.count_each(authority.document_signer, authority.entitlement_signer)
+    again = home.open()  # the process was killed
+    again.document_signer.raw_signer()(b"x")
+    assert count(home) == 2
+
+
 def test_what_was_counted_ahead_is_no_licence_after_the_period(home: Home) -> None:
     signer = home.open().document_signer
     signer.count_ahead(3)
