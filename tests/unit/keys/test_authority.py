@@ -396,9 +396,8 @@ def test_what_can_be_derived_is() -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with an authority file and a passphrase file, and cheap key files."""
-    monkeypatch.setattr(ScryptCost.__init__, "__kwdefaults__", {"log2_n": 4, "r": 1, "p": 1})
+def desk(tmp_path: Path) -> Path:
+    """A folder with an authority file and a passphrase file."""
     (tmp_path / "authority.json").write_text(json.dumps(MEMBERS))
     (tmp_path / "passphrase").write_bytes(PASSPHRASE + b"\n")
     return tmp_path

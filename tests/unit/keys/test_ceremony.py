@@ -11,7 +11,6 @@ import pytest
 
 from keys import cli
 from keys.commands.messages import LANGUAGES
-from keys.custody.software import ScryptCost
 from keys.rotation import minutes
 from keys.rotation.ceremony import Ceremony, CeremonyReason, Console, Kind, Script, parse
 from tests.key_home import MEMBERS, NOW, PASSPHRASE, Home, reason_of
@@ -190,8 +189,7 @@ def test_bundled_scripts(name: str) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(ScryptCost.__init__, "__kwdefaults__", {"log2_n": 4, "r": 1, "p": 1})
+def desk(tmp_path: Path) -> Path:
     (tmp_path / "authority.json").write_text(json.dumps(MEMBERS))
     (tmp_path / "passphrase").write_bytes(PASSPHRASE)
     (tmp_path / "other").write_bytes(b"another horse")

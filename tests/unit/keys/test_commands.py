@@ -14,7 +14,6 @@ from keys.authority.errors import AuthorityReason
 from keys.commands import common
 from keys.commands.messages import LANGUAGES, message
 from keys.commands.texts import EVENTS, Say, say
-from keys.custody.software import ScryptCost
 from keys.registry.lifecycle import KeyEvent
 from keys.rotation.ceremony import CeremonyReason
 from tests.key_home import DAY, NOW, PASSPHRASE, Home
@@ -65,8 +64,7 @@ def _fits(pattern: str, error: str) -> bool:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(ScryptCost.__init__, "__kwdefaults__", {"log2_n": 4, "r": 1, "p": 1})
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
     return Desk(tmp_path, capsys)
 
 

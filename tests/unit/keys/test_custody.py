@@ -61,9 +61,10 @@ def test_openssl_reads_the_key_file(custody: SoftwareCustody, tmp_path: Path, cu
     assert b"scrypt" in pki.openssl("asn1parse", "-inform", "DER", "-in", tmp_path / "a.p8").stdout
 
 
-def test_openssl_reads_the_default_cost(tmp_path: Path) -> None:
+def test_openssl_reads_the_default_cost(tmp_path: Path, scrypt_cost: dict[str, int]) -> None:
     """OpenSSL refuses scrypt over 32 MB: the default must stay below, or a key could not be rescued with it."""
-    SoftwareCustody(tmp_path, b"p").generate("file:a.p8", ec.SECP256R1())
+    assert scrypt_cost["log2_n"] >= 14
+    SoftwareCustody(tmp_path, b"p", cost=ScryptCost(**scrypt_cost)).generate("file:a.p8", ec.SECP256R1())
     pki.openssl("pkey", "-in", tmp_path / "a.p8", "-inform", "DER", "-noout", "-passin", "pass:p")
 
 

@@ -16,7 +16,6 @@ import pytest
 from keys import cli
 from keys.authority import root_renewal
 from keys.authority.authority import Authority
-from keys.custody.software import ScryptCost
 from keys.registry.lifecycle import RULES
 from keys.registry.registry import Actor
 from keys.rotation.rotation import Rotation
@@ -102,7 +101,6 @@ def years_pass(now: datetime, until: datetime) -> None:
 
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(ScryptCost.__init__, "__kwdefaults__", {"log2_n": 4, "r": 1, "p": 1})
     monkeypatch.chdir(tmp_path)
     (tmp_path / "keys").write_text("correct horse")
     (tmp_path / "other").write_text("another horse")
