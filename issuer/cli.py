@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from card_profiles.errors import Misuse, TransportFailed, TransportFault
@@ -70,6 +71,10 @@ def main(arguments: Sequence[str] | None = None, *, now: Callable[[], datetime] 
 def _main(arguments: Sequence[str] | None, now: Callable[[], datetime] | None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given and given[0] in SERVICE_COMMANDS:
+        if find_spec("sqlalchemy") is None:
+            missing = Refused(Refusal.EXTRA_MISSING, extra="issuer")
+            Terminal(language(None, os.environ), sys.stdout, sys.stderr).refuse(PROGRAM, missing)
+            return missing.exit_code
         from .service import cli as service  # the desk's commands start without database and framework
 
         return service.main(given)

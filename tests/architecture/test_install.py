@@ -136,6 +136,14 @@ def test_every_program_starts(plain: Plain, program: str) -> None:
     assert run(plain.bin / program, "--help", cwd=plain.work).stdout.startswith(f"usage: {program}")
 
 
+@pytest.mark.parametrize("command", ["serve", "init", "db", "audit", "records"])
+def test_the_service_needs_an_extra_and_names_it(plain: Plain, command: str) -> None:
+    told = run(plain.bin / "permit-issuer", command, "--help", code=1, cwd=plain.work)
+    assert told.stdout == ""
+    assert len(told.stderr.splitlines()) == 1
+    assert "residence-permit[issuer]" in told.stderr
+
+
 def test_a_blank_card_takes_no_extra(plain: Plain) -> None:
     run(plain.bin / "permit-softcard", "new", "--image", "blank.img", cwd=plain.work)
 
