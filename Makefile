@@ -21,12 +21,13 @@ NEEDED := $(shell command -v pcscd >/dev/null 2>&1 || [ -x /usr/sbin/pcscd ] || 
 	$(shell command -v softhsm2-util >/dev/null 2>&1 || echo softhsm2-util) \
 	$(shell $(PYTHON) -c 'import ensurepip' >/dev/null 2>&1 || echo ensurepip)
 
-.PHONY: help demo test lint bench soak fuzz oracles setup packages clean
+.PHONY: help demo test lint bench dist soak fuzz oracles setup packages clean
 
 help:
 	@echo 'make demo    one card by commands, a day of the service, then a desk, a hospital and a school to walk into'
 	@echo 'make test    everything that must hold: lint, types, import rules, tests with branch coverage'
 	@echo 'make bench   commands, bytes, times and start-up, each beside its floor'
+	@echo 'make dist    what counters, desks and the service are installed from, into dist/ (needs python3-venv only)'
 	@echo 'make lint    ruff, mypy and the import rules only'
 	@echo 'make oracles cross-checks against independent software (needs node, a JDK, Maven, tesseract-ocr)'
 	@echo 'make soak    the long versions of the random tests'
@@ -47,6 +48,13 @@ test: lint
 
 bench: setup
 	@$(BIN)/python -m tests.benchmarks
+
+# The wheel with its constraints, and the units that lie beside the documents. Nothing of an older build gets into it.
+dist:
+	@rm -rf dist build/lib build/bdist.* build/wheel
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/pip wheel -q --disable-pip-version-check --no-deps -w dist .
+	@cp constraints.txt docs/permit-desk.service docs/permit-issuer.service dist/ && ls dist
 
 oracles: setup
 	$(BIN)/python -m pytest -o python_files='oracle_*.py' tests/oracles

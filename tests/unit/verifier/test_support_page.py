@@ -17,8 +17,8 @@ UNITS = Path(cli.__file__).parent / "units"
 
 
 def commands(program: str) -> list[list[str]]:
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL))
-    found = re.findall(rf"^(?:runuser .*? -- )?{program} (.+)$", blocks, re.MULTILINE)
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)).replace("\\\n", " ")
+    found = re.findall(rf"^(?:\w+=\S+ )?(?:runuser .*? -- )?{program} ([^<\n]+)", blocks, re.MULTILINE)
     return [shlex.split(one, comments=True) for one in found]
 
 
@@ -40,7 +40,7 @@ def test_the_authoritys_commands() -> None:
 
 
 def test_the_settings() -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    (block,) = re.findall(r"permit-verifier\.toml <<'END'\n(.*?)END\n", PAGE, re.DOTALL)
     chosen = settings.load(None, tomllib.loads(block))
     assert (chosen.sector, len(chosen.languages)) == ("health", 2)
 

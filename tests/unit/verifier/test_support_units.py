@@ -69,6 +69,7 @@ def test_the_browser_opens_the_link_that_the_kiosk_writes() -> None:
     (state,) = re.findall(r"PERMIT_STATE=(\S+)", kiosk)
     assert f"{state}/{LINK_FILE}" in (UNITS / "permit-verifier-browser.desktop").read_text(encoding="utf-8")
     assert f"StateDirectory={Path(state).name}\n" in kiosk
+    assert "\nStandardOutput=null\n" in kiosk  # it is printed as well, and the journal is for more eyes
     (user,) = re.findall(r"^User=(\S+)$", kiosk, re.MULTILINE)
     assert f'subject.user === "{user}"' in (UNITS / "50-permit-verifier-pcsc.rules").read_text(encoding="utf-8")
     assert settings.LOOPBACK[0] == "127.0.0.1"
