@@ -1,4 +1,4 @@
-"""Endorsements: the other slot, one switch, old or new and never a mixture."""
+"""Endorsements: the other slot, one switch, old or new and never a mixture. Cut at every command: `test_tear`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from issuing import CAN, PROFILE, World, applicant, authority_home, blank, power
 
 from card_profiles.entitlements.active import decode_active
 from card_profiles.entitlements.catalogue import Sector
-from card_profiles.errors import TransportFailed
-from card_profiles.iso7816.connection import Connection, CountingConnection
+from card_profiles.iso7816.connection import Connection
 from card_profiles.model import Content, LifeCycle, Slot
 from card_profiles.protocols.pace import Password
-from card_profiles.softcard.connection import Tear
 from card_profiles.softcard.image import MemoryImage, encode_state
-from issuer import crosscheck, endorse
+from issuer import endorse
 from issuer.endorse import Difference, Endorsed, Standing, differences, starts
 from issuer.errors import Refusal, Refused
 from issuer.journal import CardState, EventKind
@@ -36,11 +34,6 @@ def card(world: World) -> MemoryImage:
     image = blank()
     world.issue(power_up(image))
     return image
-
-
-@pytest.fixture
-def without_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crosscheck, "by_openssl", lambda *_, **__: None)
 
 
 def until(day: date, services: Mapping[str, date] | None = None) -> endorse.Change:
@@ -145,30 +138,6 @@ def test_shown_and_declined(world: World, card: MemoryImage) -> None:
     assert card.state.files == before
     with world.desk() as desk:
         assert desk.journal.open_intents() == ()
-
-
-@pytest.mark.usefixtures("without_openssl")
-def test_torn_after_any_command(world: World, card: MemoryImage) -> None:
-    """The card holds the old endorsement or the new one, and the same command again comes to the same end."""
-    issued = card.state
-    trial = MemoryImage(issued)
-    counting = CountingConnection(power_up(trial))
-    run(world, counting)
-    with_new = 0
-    for at in range(counting.commands):
-        image = MemoryImage(issued)
-        with pytest.raises(TransportFailed):
-            run(world, world.torn(image, at, Tear.AFTER))
-        verdict = world.check(image)
-        assert verdict.accepted
-        service = verdict.service("H01")
-        assert service is not None
-        with_new += service.until == date(2028, 11, 21)
-        run(world, power_up(image))
-        service = world.check(image).require("H01").service("H01")
-        assert service is not None
-        assert service.until == date(2028, 11, 21)
-    assert 0 < with_new < counting.commands  # the switch came somewhere in between
 
 
 def test_intervals_count_from_the_last_endorsement_even_after_a_cut(world: World, card: MemoryImage) -> None:

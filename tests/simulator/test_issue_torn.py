@@ -1,8 +1,10 @@
-"""Power lost at any command, the program killed at any moment: the same command again ends with one card in force."""
+"""Power lost again and again, the program killed at any write: the same command again ends with one card in force.
+
+One cut at each command of issuing, endorsing and voiding: `test_tear`.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import subprocess
@@ -16,7 +18,6 @@ import pytest
 from issuing import CAN, PASSPHRASE, World, applicant, authority_home, blank, life_cycle, power_up, small_photo
 
 from card_profiles.errors import TransportFailed
-from card_profiles.iso7816.connection import CountingConnection
 from card_profiles.model import LifeCycle
 from card_profiles.residence_permit_v1 import RESIDENCE_PERMIT_V1 as PROFILE
 from card_profiles.softcard.connection import Tear
@@ -38,12 +39,6 @@ def without_openssl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crosscheck, "by_openssl", lambda *_, **__: None)
 
 
-def commands_of_a_run(world: World) -> int:
-    counting = CountingConnection(power_up(blank(99)))
-    world.issue(counting, tree=applicant(permit_number="RP00000099"))
-    return counting.commands
-
-
 def assert_one_card_in_force(world: World, image: Any, *, can: str) -> None:
     """In force by the counter's word and by the journal's, and nothing is left open."""
     assert world.check(image, can=can).require().accepted
@@ -55,25 +50,6 @@ def assert_one_card_in_force(world: World, image: Any, *, can: str) -> None:
         assert desk.journal.open_intents() == ()
         kinds = [event.kind for event in desk.journal.events(image.state.serial)]
         assert kinds.count(EventKind.BOUND) == kinds.count(EventKind.ACTIVATED) == 1
-
-
-@pytest.mark.usefixtures("without_openssl")
-@pytest.mark.parametrize("part", range(4))
-def test_torn_after_any_command(tmp_path: Path, part: int) -> None:
-    """A cut before command n leaves the card as one after command n - 1 does, so this is every cut there is."""
-    counted = World(home=authority_home(tmp_path / "counted"))
-    commands = commands_of_a_run(counted)
-    assert commands > 60
-    for at in range(part, commands, 4):
-        world = World(home=authority_home(tmp_path / str(at)))
-        image = blank()
-        with pytest.raises(TransportFailed):
-            world.issue(world.torn(image, at, Tear.AFTER), can="111111")
-        # Nobody but the issuer reads a card that is not activated.
-        issued = world.issue(power_up(image), can="222222")
-        # The card has the CAN that was shown last, whichever run that was.
-        assert_one_card_in_force(world, image, can=world.handed[-1])
-        assert issued.can in ("", world.handed[-1])
 
 
 @pytest.mark.usefixtures("without_openssl")
@@ -204,35 +180,6 @@ def test_a_torn_card_that_never_comes_back(world: World) -> None:
         world.issue(power_up(lost))
     assert refused.value.reason is Refusal.SPOILED
     assert life_cycle(lost) is LifeCycle.TERMINATED
-
-
-@pytest.mark.usefixtures("without_openssl")
-def test_voiding_is_torn(world: World) -> None:
-    """Journal and status list come first, so a cut leaves no card that anybody takes."""
-    from issuer import void
-    from issuer.writer import CardWriter
-
-    commands = 12
-    for at in range(commands):
-        number = at + 1
-        image = blank(number)
-        tree = applicant(permit_number=f"RP0000{number:04d}")
-        world.issue(power_up(image), tree=tree)
-        with world.desk() as desk:
-            connection = world.torn(image, at, Tear.AFTER)
-            with contextlib.suppress(TransportFailed):
-                void.present_card(desk, CardWriter(connection, desk.keyring, PROFILE), reason="test", reader="r")
-            card = desk.journal.card(image.state.serial)
-            assert card is not None
-            if card.state is CardState.VOID:
-                assert not world.check(image).accepted if life_cycle(image) is LifeCycle.ACTIVATED else True
-            else:
-                assert card.state is CardState.ACTIVATED
-                assert world.check(image).accepted
-            writer = CardWriter(power_up(image), desk.keyring, PROFILE)
-            if life_cycle(image) is not LifeCycle.TERMINATED or card.state is CardState.VOID:
-                void.present_card(desk, writer, reason="test", reader="r")
-        assert life_cycle(image) is LifeCycle.TERMINATED
 
 
 CHILD = """

@@ -182,7 +182,7 @@ def finish_issue(scene: Scene, *, can: str) -> str:
     world = scene.world
     refused: Refused | None = None
     try:
-        world.issue(power_up(scene.image), can=can)
+        issued = world.issue(power_up(scene.image), can=can)
     except Refused as error:
         refused = error
     if refused is not None:
@@ -191,6 +191,8 @@ def finish_issue(scene: Scene, *, can: str) -> str:
         assert scene.image.state.life_cycle is LifeCycle.TERMINATED
         scene.assert_sound()
         return "void"
+    # The card has the CAN that was shown last, whichever run that was.
+    assert issued.can in ("", world.handed[-1])
     check(world, power_up(scene.image), password=MRZ, everything=True).require("H01")
     assert seen(world, scene.image, can=world.handed[-1]) == OLD
     card = assert_nothing_open(world, scene.image.state.serial, Where.ACTIVATED)
