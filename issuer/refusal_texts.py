@@ -119,8 +119,8 @@ REFUSALS: dict[Refusal, Text] = {
         "No usable card reader ({error}): connect one, or name it with --reader.",
     ),
     Refusal.NO_CARD: (
-        "读卡器中没有卡（{error}）：请放入卡后重试。",
-        "There is no card to write ({error}): insert one and try again.",
+        "读不到卡（{error}）：请放入卡后重试。",
+        "No card can be reached ({error}): insert one and try again.",
     ),
     Refusal.FOREIGN_CARD: (
         "这不是居住证卡：请取出，换上居住证空白卡。",

@@ -7,7 +7,7 @@ from card_profiles.errors import TransportFault
 TRANSPORT: dict[TransportFault, tuple[str, str]] = {
     TransportFault.NO_SERVICE: ("智能卡服务未运行", "the smart-card service stopped"),
     TransportFault.NO_READER: ("找不到读卡器", "the reader is not there"),
-    TransportFault.NO_CARD: ("没有卡", "there is no card"),
+    TransportFault.NO_CARD: ("读卡器是空的", "the reader is empty"),
     TransportFault.CARD_REMOVED: ("卡被取走", "the card was taken out"),
     TransportFault.CARD_SWAPPED: ("卡被换过", "the card left the reader, and one was put in: is it the same?"),
     TransportFault.CARD_RESET: ("另一程序重置了卡", "another program reset the card"),

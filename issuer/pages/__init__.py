@@ -8,6 +8,8 @@
     texts/         every text, (Chinese, English); `texts.TABLES` lists the tables
     steps.py       the way of an application: which step comes next, on which page, by whom
     receipts.py    what was done last, told on the page after it
+    days.py        dates and moments, one form in a language
+    kept.py        what was typed when the session ended, sealed for whoever typed it
     figures.py     look-ups that the API has no list for
     refusals.py    what a page says when something is not done
     navigation.py  the entries at the side
@@ -35,7 +37,8 @@
    the receipt, and the page says ``done.ACT``. A form that shows a page instead gives a Page, or any Response.
 
 2. A template that extends base.html. `ui` are the components, `t(key, …)` the texts, `day()` and `clock()` dates and
-   moments, `may(Act.X)` whether to show a button, `known(key)` whether there is a text, `prefix` is /desk. A form:
+   moments (`said()` those within a text), `may(Act.X)` whether to show a button, `known(key)` whether there is a
+   text, `prefix` is /desk. A form:
 
        {% block language %}{{ ui.language_switch("main") }}{% endblock %}
        <form id="main" method="post">{{ ui.guard(found.version) }}

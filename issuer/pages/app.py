@@ -3,7 +3,6 @@ script, style or form in that is not the desk's own."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from ..assemble import CIVIL_TIME
 from ..domain.reasons import ActRefused
 from ..domain.roles import Act
 from ..service.problem_texts import Code
@@ -27,7 +25,7 @@ from ..service.problems import Problem, of_refusal, request_id
 from ..service.state import Service
 from ..store.models.people import District
 from ..texts import Language
-from . import languages, refusals
+from . import days, languages, refusals
 from .navigation import entries
 from .parts import PARTS
 from .receipts import shown
@@ -136,8 +134,9 @@ def render(view: View, page: Page) -> Response:
         "title": view.say(page.title) if known(page.title) else page.title,
         "done": shown(view),
         "problem": view.problem,
-        "day": lambda moment: day(moment, view.lang),
-        "clock": clock,
+        "day": lambda moment: days.day(moment, view.lang),
+        "clock": lambda moment: days.clock(moment, view.lang),
+        "said": lambda text: days.said(text, view.lang),
         "prefix": PREFIX,
         "figures": lambda number: f"{number:,}",
         "today": view.today,
@@ -154,22 +153,6 @@ def render(view: View, page: Page) -> Response:
 def _place(view: View) -> str:
     with view.call.store.read() as transaction:
         return transaction.scalars(select(District.name).where(District.id == view.call.actor.place.id)).one()
-
-
-def day(moment: date | datetime | None, lang: Language) -> str:
-    """2027年3月31日, 31 March 2027; a dash for none."""
-    if moment is None:
-        return "—"
-    if isinstance(moment, datetime):
-        moment = (moment + CIVIL_TIME).date()
-    if lang is Language.ZH:
-        return f"{moment.year}年{moment.month}月{moment.day}日"
-    return f"{moment.day} {moment:%b} {moment.year}"
-
-
-def clock(moment: datetime | None) -> str:
-    """2027-03-31 14:05, in the civil time; a dash for none."""
-    return "—" if moment is None else f"{moment + CIVIL_TIME:%Y-%m-%d %H:%M}"
 
 
 def _failed(request: Request, error: Exception) -> Response:

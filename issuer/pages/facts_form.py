@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..rules.facts import FACTS, INDEX, Fact, Kind
-from ..rules.phrases import CHOICES, DOCUMENTS, FACT_NAMES
+from ..rules.phrases import CHOICES, DOCUMENTS, FACT_NAMES, Phrase
 from ..texts import Language, say
+from .days import said
 from .site import View
 
 PREFIX = "fact_"
@@ -94,5 +95,11 @@ def shown(name: str, form: str | int | None, lang: Language) -> tuple[str, str]:
         return label, say(CHOICES[name][form], lang)
     if isinstance(form, str) and fact.kind is Kind.PERIOD:
         since, _, until = form.partition("/")
-        return label, since if until in ("..", "") else f"{since} – {until}"
-    return label, f"{form:,}" if isinstance(form, int) else str(form or "—").replace(",", ", ")
+        open_end = until in ("..", "")
+        return label, say(
+            (Phrase.SINCE if open_end else Phrase.FROM_TO).text,
+            lang,
+            {"since": said(since, lang), "until": said(until, lang)},
+        )
+    text = f"{form:,}" if isinstance(form, int) else str(form or "—").replace(",", ", ")
+    return label, said(text, lang)

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Header, Request
 from ..domain.places import Level
 from ..domain.reasons import Reason
 from ..domain.roles import PERMISSIONS, Act, Actor, Role
+from ..store.models.operations import IdempotencyKey
 from ..store.unit import Receipt, Store
 from .problem_texts import TEXTS, Code
 from .problems import MEDIA_TYPE, STATUS, Problem
@@ -102,6 +103,12 @@ class Call:
     def once(self) -> Once:
         """What makes an act harmless when it is repeated, and refused when its ground has moved."""
         return {"key": self.key, "version": self.version}
+
+    def repeated(self) -> bool:
+        """Whether this operator's key has been carried out: the act then answers with the first receipt, wherever what
+        it was done to has gone since, so nothing is to be looked at before."""
+        with self.store.read() as transaction:
+            return self.key is not None and transaction.get(IdempotencyKey, (self.actor.operator, self.key)) is not None
 
     def done(self, receipt: Receipt) -> Receipt:
         """Count an act."""

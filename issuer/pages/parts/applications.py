@@ -83,7 +83,8 @@ def keep(view: View, application: int) -> str:
     raw = view.file("photo")
     if raw is None:
         raise Problem(Reason.INVALID_VALUE, facts={"field": "photo"})
-    dossiers.of(view, application)
+    if not view.call.repeated():
+        dossiers.of(view, application)
     image = anyio.from_thread.run(beside, lambda: _cut(view, raw))
     view.call.done(acts.capture_photo(*view.call.by, application, image, key=view.call.key))
     return then(view, STEPS["photo"].path(application))

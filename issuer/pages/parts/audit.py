@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from ...service.problems import Problem
 from ...service.routers import audit
 from ...store.models.operations import AuditRecord
-from .. import refusals
+from .. import audit_words, refusals
 from ..site import Page, Site, View
 
 site = Site()
@@ -45,7 +45,7 @@ def _page(view: View, verified: Any) -> Page:
     backwards = whole_city and not after and not subject and not actor
     records = list(reversed(found.records)) if backwards else found.records
     context = {
-        "records": records,
+        "records": [(line, audit_words.told(line.subject, line.detail, view.lang)) for line in records],
         "following": None if found.next is None else str(found.next),
         "earlier": max(start - LINES, 0) if start else None,
         "subject": subject,

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
 from ...acts.permits import ReplacementReason
 from ...domain.permit_life import Ending
-from ...domain.reasons import ActRefused
+from ...domain.reasons import ActRefused, Reason
 from ...service.problems import Problem, of_refusal
 from ...service.routers import permit_acts, permits, writing
 from ...service.schemas.applications import Why
@@ -35,6 +36,7 @@ from ..site import PREFIX, Page, Site, View
 from . import cards
 
 site = Site()
+E = TypeVar("E", bound=StrEnum)
 AT_DESK, BY_PHONE = "desk", "phone"
 
 
@@ -117,7 +119,8 @@ def write(view: View, number: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Field:
-    """`kind` is a component: choices, area, tick. `options` are values; their words are ``NAME.VALUE``."""
+    """`kind` is a component: choices, area, tick (where there is a card), confirm. `options` are values; their words
+    are ``NAME.VALUE``."""
 
     name: str
     kind: str
@@ -129,25 +132,34 @@ class _Act:
     """A form of the table: the API's function, its record from what was typed, and its fields."""
 
     endpoint: Callable[..., Any]
-    record: Callable[[View, PermitOut], Any]
+    record: Callable[[View], Any]
     fields: tuple[_Field, ...]
     icon: str
     danger: bool = False
 
 
 _WHERE = _Field(name="where", kind="choices", options=(AT_DESK, BY_PHONE))
+_HERE = _Field(name="in_person", kind="confirm")
 _REASON = _Field(name="reason", kind="area")
 _CARD_BACK = _Field(name="card_back", kind="tick")
 
 
-def _in_person(view: View, _found: PermitOut) -> InPerson:
+def _in_person(view: View) -> InPerson:
     return InPerson(in_person=view.text("where", AT_DESK) == AT_DESK)
 
 
-def _card_back(view: View, found: PermitOut) -> dict[str, Any]:
-    """The old card lies here, and goes into the drawer of this desk."""
+def _chosen(view: View, name: str, kind: type[E]) -> E:
+    try:
+        return kind(view.text(name))
+    except ValueError as error:
+        raise Problem(Reason.INVALID_VALUE, facts={"field": name}) from error
+
+
+def _card_back(view: View) -> dict[str, Any]:
+    """The old card lies here, and goes into the drawer of this desk. Which one it is stands in the form: once the act
+    is done, the permit has none, and a form that is sent twice would not be the same any more."""
     desk = "" if view.present is None else view.present.desk
-    return {"old_serial": found.card if view.text("card_back") else None, "desk": desk}
+    return {"old_serial": view.text("card_back") or None, "desk": desk}
 
 
 _ACTS: Mapping[str, _Act] = MappingProxyType(
@@ -155,16 +167,19 @@ _ACTS: Mapping[str, _Act] = MappingProxyType(
         "report-lost": _Act(endpoint=permit_acts.report_lost, record=_in_person, fields=(_WHERE,), icon="warning"),
         "suspend": _Act(
             endpoint=permit_acts.suspend,
-            record=lambda view, _found: Why(reason=view.text("reason")),
+            record=lambda view: Why(reason=view.text("reason")),
             fields=(_REASON,),
             icon="stop",
         ),
-        "restore": _Act(endpoint=permit_acts.restore, record=_in_person, fields=(_WHERE,), icon="again"),
+        "restore": _Act(
+            endpoint=permit_acts.restore,
+            record=lambda view: InPerson(in_person=bool(view.text("in_person"))),
+            fields=(_HERE,),
+            icon="again",
+        ),
         "replace": _Act(
             endpoint=permit_acts.replace,
-            record=lambda view, found: ReplaceIn(
-                reason=ReplacementReason(view.text("replacement", "damaged")), **_card_back(view, found)
-            ),
+            record=lambda view: ReplaceIn(reason=_chosen(view, "replacement", ReplacementReason), **_card_back(view)),
             fields=(
                 _Field(name="replacement", kind="choices", options=tuple(reason.value for reason in ReplacementReason)),
                 _CARD_BACK,
@@ -173,14 +188,14 @@ _ACTS: Mapping[str, _Act] = MappingProxyType(
         ),
         "revoke": _Act(
             endpoint=permit_acts.revoke,
-            record=lambda view, found: RevokeIn(reason=view.text("reason"), **_card_back(view, found)),
+            record=lambda view: RevokeIn(reason=view.text("reason"), **_card_back(view)),
             fields=(_REASON, _CARD_BACK),
             icon="stop",
             danger=True,
         ),
         "terminate": _Act(
             endpoint=permit_acts.terminate,
-            record=lambda view, found: TerminateIn(ending=Ending(view.text("ending")), **_card_back(view, found)),
+            record=lambda view: TerminateIn(ending=_chosen(view, "ending", Ending), **_card_back(view)),
             fields=(
                 _Field(name="ending", kind="choices", options=tuple(ending.value for ending in Ending)),
                 _CARD_BACK,
@@ -201,8 +216,7 @@ def _declare(name: str, act: _Act) -> None:
 
     @site.form(f"/permits/{{number}}/{name}", act.endpoint, back=show)
     def do(view: View, number: str) -> str:
-        with_version, _ = _permit(view, number)
-        receipt = act.endpoint(number, act.record(view, with_version), view.call)
+        receipt = act.endpoint(number, act.record(view), view.call)
         opened = receipt.data.get("application")
         return then(view, f"{PREFIX}/applications/{opened}" if opened else f"{PREFIX}/permits/{number}")
 

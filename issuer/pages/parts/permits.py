@@ -10,14 +10,15 @@ from starlette.responses import Response
 
 from card_profiles.entitlements import catalogue
 
-from ...domain.permit_life import PERMIT, PermitEvent, PermitState, Standing
+from ...domain.permit_life import PERMIT, PermitEvent, PermitFacts, PermitState, Standing, Suspension
 from ...domain.reasons import Reason
 from ...domain.roles import Act
+from ...domain.table import Denied, transition
 from ...rules import texts as rule_texts
 from ...service.problem_texts import Code
 from ...service.problems import Problem
 from ...service.routers import permit_acts, permits
-from ...service.schemas.permits import EndorseIn, RemindIn
+from ...service.schemas.permits import EndorseIn, PermitOut, RemindIn
 from ...store.models.people import Holder
 from ...store.models.permits import Application, Permit
 from ...store.models.stock import Card
@@ -44,7 +45,7 @@ class Action:
 ACTIONS = (
     Action(event=PermitEvent.ENDORSE, act=Act.ENDORSE, path="endorse", icon="again"),
     Action(event=PermitEvent.CHANGE_ENTITLEMENTS, act=Act.CHANGE_ENTITLEMENTS, path="entitlements", icon="scale"),
-    Action(event=PermitEvent.REPORT_LOST, act=Act.REPORT_LOST, path="loss", icon="warning"),
+    Action(event=PermitEvent.REPORT_LOST, act=Act.REPORT_LOST, path="report-lost", icon="warning"),
     Action(event=PermitEvent.REPLACE, act=Act.REPLACE, path="replace", icon="card"),
     Action(event=PermitEvent.RESTORE, act=Act.RESTORE, path="restore", icon="done"),
     Action(event=PermitEvent.SUSPEND, act=Act.SUSPEND, path="suspend", icon="lock", kind="danger"),
@@ -53,19 +54,29 @@ ACTIONS = (
 )
 
 
-def actions(view: View, state: str) -> list[Action]:
-    """What the table of permits and the role allow now; guards are asked when it is done."""
+_SUSPENSIONS = {Standing.LOST: Suspension.LOST, Standing.SUSPENDED: Suspension.ORDER}
+
+
+def actions(view: View, found: PermitOut) -> list[Action]:
+    """What the table of permits and the role allow now, as far as that is known before somebody says more: whether it
+    is too early for an endorsement is told on its page."""
+    facts = PermitFacts(
+        expired=view.today > found.expires_on,
+        suspension=_SUSPENSIONS.get(Standing(found.standing)),
+        may_lift_order=view.may(Act.SUSPEND),
+    )
     return [
         action
         for action in ACTIONS
-        if PERMIT.row(PermitState(state), action.event) is not None and view.may(action.act)
+        if view.may(action.act)
+        and not isinstance(transition(PERMIT, PermitState(found.state), action.event, facts), Denied)
     ]
 
 
 @site.page("/permits/{number}", permits.permit)
 def show(view: View, number: str) -> Page:
     """All about a permit."""
-    found = permits.permit(number, view.call, Response())
+    found: PermitOut = permits.permit(number, view.call, Response())
     services = catalogue.load()
     with view.call.store.read() as transaction:
         holder = transaction.get_one(Holder, found.holder)
@@ -83,7 +94,7 @@ def show(view: View, number: str) -> Page:
         "refused": [
             rule_texts.title(line.service, services, view.lang) for line in found.grants if line not in granted
         ],
-        "actions": actions(view, found.state),
+        "actions": actions(view, found),
         "good": found.standing in GOOD,
         "window": found.window_opens <= view.today,
     }

@@ -7,6 +7,14 @@ const field = (name) => (form.elements[name]?.value ?? "").trim();
 let asked = 0;
 let timer = 0;
 
+// As issuer.texts.day has it.
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+function day(iso) {
+  const [year, month, date] = iso.split("-").map(Number);
+  if (!date) return "";
+  return document.documentElement.lang === "en" ? `${date} ${MONTHS[month - 1]} ${year}` : `${year}年${month}月${date}日`;
+}
+
 function line(person) {
   const item = document.createElement("p");
   const link = document.createElement("a");
@@ -16,7 +24,7 @@ function line(person) {
   const name = document.createElement("strong");
   name.textContent = person.name_native;
   link.append(name, " ", person.name_latin);
-  item.append(link, document.createElement("br"), person.birth_date);
+  item.append(link, document.createElement("br"), day(person.birth_date));
   return item;
 }
 

@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ...texts import Language, fill
-from . import agents, applications, base, cards, holders, oversight, permit_acts, registration, stock, today, troubles
+from . import (
+    agents,
+    applications,
+    base,
+    cards,
+    details,
+    holders,
+    oversight,
+    permit_acts,
+    registration,
+    stock,
+    today,
+    troubles,
+)
 
 Text = tuple[str, str]
 TABLES: tuple[Mapping[str, Text], ...] = (
@@ -19,6 +32,7 @@ TABLES: tuple[Mapping[str, Text], ...] = (
     permit_acts.TEXTS,
     stock.TEXTS,
     oversight.TEXTS,
+    details.TEXTS,
     agents.TEXTS,
     troubles.TEXTS,
 )

@@ -99,7 +99,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "permit.next.none": ("一切正常，没有待办事项。", "All is well; nothing is to be done."),
         "action.endorse": ("年度签注", "Endorse"),
         "action.entitlements": ("更新待遇", "Update the entitlements"),
-        "action.loss": ("挂失", "Report the card lost"),
+        "action.report-lost": ("挂失", "Report the card lost"),
         "action.replace": ("补换卡", "Replace the card"),
         "action.restore": ("恢复使用", "Restore"),
         "action.suspend": ("停用", "Suspend"),

@@ -72,6 +72,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "act.until": ("签注有效至", "Endorsed until"),
         "act.card": ("卡序号", "Card serial"),
         "act.back": ("返回居住证", "Back to the permit"),
+        "in_person": ("持卡人本人带卡到场", "The holder is here, with the card"),
         "where": ("怎样提出", "How was it said"),
         "where.desk": ("本人到场", "The holder is here"),
         "where.phone": ("电话", "By telephone"),

@@ -93,8 +93,9 @@ async def keep_photo(application: ApplicationId, call: Caller, request: Request)
     raw, lang = await _uploaded(request), language(request)
 
     def keep() -> Any:
-        with call.store.read() as transaction:
-            _application(transaction, application, call)
+        if not call.repeated():
+            with call.store.read() as transaction:
+                _application(transaction, application, call)
         image = _said(lambda: photo_check.for_card(raw, limit=ROOM), lang)
         return applications.capture_photo(*call.by, application, image, key=call.key)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from issuer.domain.roles import PERMISSIONS, Role
 from issuer.pages.navigation import ENTRIES
 from issuer.pages.parts import PARTS
+from issuer.pages.parts.permits import ACTIONS, Action
 from issuer.pages.site import PARAMETERS, PREFIX, Declared, access_of
 from issuer.service.access import Scope
 
@@ -31,6 +33,13 @@ def test_every_page_has_a_permission_and_every_form_a_page(item: Declared) -> No
     assert (item.back is None) is (item.method == "GET")
     for name in item.path.split("{")[1:]:
         assert name.partition("}")[0] in PARAMETERS
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.path)
+def test_what_a_permit_offers_has_its_page_and_form(action: Action) -> None:
+    path = f"{PREFIX}/permits/{{number}}/{action.path}"
+    assert _page(path).access.roles >= PERMISSIONS[action.act] - {Role.SYSTEM}
+    assert [item.access.act for item in DECLARED if (item.method, item.path) == ("POST", path)] == [action.act]
 
 
 def test_what_is_no_endpoint_is_not_taken_for_one() -> None:
