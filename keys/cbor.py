@@ -41,6 +41,9 @@ _KNOWN_TO_CBOR2 = frozenset(
 _SHARING = frozenset({25, 28, 29, 256})
 """String and value sharing. Never admitted, either way: what such a tag holds depends on what stands around it."""
 
+_HOLE = 0xFFFF_0000_484F_4C45
+"""A tag that nothing else has: where a template is open."""
+
 
 def encode(value: Any) -> bytes:
     """Encode `value` deterministically (RFC 8949 §4.2.1: shortest arguments, map keys in bytewise order).
@@ -56,6 +59,30 @@ def encode_map(entries: Mapping[bytes, bytes]) -> bytes:
     """A map whose keys and values are encoded already, as those are that stand on every card; §4.2.1 puts the keys in
     bytewise order."""
     return _head(_MAP, len(entries)) + b"".join(chain.from_iterable(sorted(entries.items())))
+
+
+def hole(name: str) -> cbor2.CBORTag:
+    """A place in a `Template`, with a name of its own: up to 23 bytes."""
+    return cbor2.CBORTag(_HOLE, name)
+
+
+class Template:
+    """An item of one form, encoded once; its holes are filled with what is encoded already."""
+
+    def __init__(self, value: Any) -> None:
+        first, *others = encode(value).split(_head(_TAG, _HOLE))
+        self._names: list[str] = []
+        self._parts = [first]
+        for part in others:
+            end = 1 + (part[0] & 0x1F)  # behind the name of the hole, a short text
+            self._names.append(part[1:end].decode())
+            self._parts += (b"", part[end:])
+
+    def fill(self, values: Mapping[str, bytes]) -> bytes:
+        """The item with `values` in the holes of these names. Raises `KeyError` for one without a value."""
+        parts = self._parts.copy()
+        parts[1::2] = [values[name] for name in self._names]
+        return b"".join(parts)
 
 
 def embed(encoded: bytes) -> bytes:

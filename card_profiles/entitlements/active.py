@@ -23,6 +23,7 @@ SIGNER_CERT_SFI = 0x0D
 MAX_COUNTER = 2**32 - 1
 MAX_LENGTH = 2**16 - 1
 _FILES = LAST_SFI - FIRST_SFI + 1
+_SFIS = frozenset(range(FIRST_SFI, LAST_SFI + 1))
 
 
 class ActiveSlot(IntEnum):
@@ -54,7 +55,7 @@ class ActiveFile:
             raise ValueError("the slot must be an ActiveSlot")
         if not 0 <= self.update_counter <= MAX_COUNTER:
             raise ValueError("the update counter has 32 bits")
-        if len(self.lengths) != _FILES or not all(0 <= length <= MAX_LENGTH for length in self.lengths):
+        if len(self.lengths) != _FILES or min(self.lengths) < 0 or max(self.lengths) > MAX_LENGTH:
             raise ValueError(f"there must be {_FILES} lengths of 16 bits")
         if self.slot is ActiveSlot.NONE:
             if self.update_counter or any(self.lengths):
@@ -70,7 +71,7 @@ class ActiveFile:
 
     def successor(self, lengths: Mapping[int, int]) -> ActiveFile:
         """What to write once the other slot holds files of `lengths` (by slot-A SFI): that slot, counter up by one."""
-        if lengths.keys() != set(range(FIRST_SFI, LAST_SFI + 1)):
+        if lengths.keys() != _SFIS:
             raise ValueError("a length for each of the files 02 to 0D, no other")
         return ActiveFile(
             slot=self.spare,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -33,6 +33,7 @@ MAX_SIZE = 1024
 MAX_URI = 128
 
 _TDATE, _EMBEDDED = 0, 24
+_DIGESTS = {n: f"digest {n}" for n in DIGEST_IDS}  # holes of the template
 _TDATE_SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _KTY, _CRV, _X, _Y = 1, -1, -2, -3  # RFC 9052 §7.1, RFC 9053 §7.1.1
 _EC2, _P256 = 2, 1
@@ -82,21 +83,33 @@ class MobileSecurityObject:
 
 def encode_mso(mso: MobileSecurityObject) -> bytes:
     """The payload to sign: MobileSecurityObjectBytes, tag 24 included."""
-    key = mso.device_key
-    inner = {
-        "version": mso.version,
-        "digestAlgorithm": mso.digest_algorithm,
-        "valueDigests": {NAMESPACE: dict(mso.value_digests)},
-        "deviceKeyInfo": {"deviceKey": {_KTY: _EC2, _CRV: _P256, _X: key[1:33], _Y: key[33:]}},
-        "docType": mso.doc_type,
-        "validityInfo": {
-            "signed": _tdate(mso.signed),
-            "validFrom": _tdate(mso.valid_from),
-            "validUntil": _tdate(mso.valid_until),
-        },
-        "status": {"status_list": {"idx": mso.status_index, "uri": mso.status_uri}},
+    values = {
+        **{_DIGESTS[n]: cbor.encode(digest) for n, digest in mso.value_digests.items()},
+        "x": cbor.encode(mso.device_key[1:33]),
+        "y": cbor.encode(mso.device_key[33:]),
+        "signed": _tdate(mso.signed),
+        "validFrom": _tdate(mso.valid_from),
+        "validUntil": _tdate(mso.valid_until),
+        "idx": cbor.encode(mso.status_index),
+        "uri": cbor.encode(mso.status_uri),
     }
-    return cbor.embed(cbor.encode(inner))
+    return cbor.embed(_template().fill(values))
+
+
+@cache
+def _template() -> cbor.Template:
+    hole = cbor.hole
+    return cbor.Template(
+        {
+            "version": VERSION,
+            "digestAlgorithm": DIGEST_ALGORITHM,
+            "valueDigests": {NAMESPACE: {n: hole(name) for n, name in _DIGESTS.items()}},
+            "deviceKeyInfo": {"deviceKey": {_KTY: _EC2, _CRV: _P256, _X: hole("x"), _Y: hole("y")}},
+            "docType": DOC_TYPE,
+            "validityInfo": {time: CBORTag(_TDATE, hole(time)) for time in ("signed", "validFrom", "validUntil")},
+            "status": {"status_list": {name: hole(name) for name in ("idx", "uri")}},
+        }
+    )
 
 
 @lru_cache(maxsize=4)  # reader and verdict read the same bytes in turn; there is nothing personal in them
@@ -177,8 +190,9 @@ def _check_point(point: bytes) -> None:
         raise ValueError("the device key is not a point of P-256")
 
 
-def _tdate(time: datetime) -> CBORTag:
-    return CBORTag(_TDATE, time.replace(tzinfo=None).isoformat() + "Z")
+def _tdate(time: datetime) -> bytes:
+    """The text of a tdate."""
+    return cbor.encode(time.isoformat()[: -len("+00:00")] + "Z")
 
 
 def _time(value: Any, path: str) -> datetime:

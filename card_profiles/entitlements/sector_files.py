@@ -105,7 +105,8 @@ class SectorEntitlements:
                 raise ValueError(f"service {code} is not of the sector {self.sector}")
         if self.address and self.sector is not Sector.HOUSEHOLD:
             raise ValueError(f"the sector {self.sector} carries no address")
-        _check_text(self.address, _ADDRESS, MAX_ADDRESS, empty=True)
+        if self.address:
+            _check_text(self.address, _ADDRESS, MAX_ADDRESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +138,8 @@ def encode_item(value: PermitData | SectorEntitlements, *, random: Callable[[int
     salt = random(SALT_SIZE)
     if len(salt) != SALT_SIZE:
         raise ValueError(f"the random source gave {len(salt)} bytes instead of {SALT_SIZE}")
-    before, between, after = _frame(value.sector)
-    return cbor.embed(b"".join((before, salt, between, _element(value), after)))
+    values = {"random": cbor.encode(salt), "elementValue": _element(value)}
+    return cbor.embed(_template(value.sector).fill(values))
 
 
 def decode_item(raw: bytes, sector: Sector) -> IssuerSignedItem:
@@ -167,13 +168,15 @@ def decode_item(raw: bytes, sector: Sector) -> IssuerSignedItem:
 
 
 @cache
-def _frame(sector: Sector) -> tuple[bytes, bytes, bytes]:
-    """What every item of a sector has before its salt, between salt and value, and after that."""
-    salt, value = bytes(SALT_SIZE), "elementValue"
-    item = cbor.encode({"digestID": sector.digest_id, "random": salt, value: 0, "elementIdentifier": sector})
-    before, rest = item.split(salt)
-    between, after = rest.split(cbor.encode(value) + b"\0")
-    return before, between + cbor.encode(value), after
+def _template(sector: Sector) -> cbor.Template:
+    return cbor.Template(
+        {
+            "digestID": sector.digest_id,
+            "random": cbor.hole("random"),
+            "elementIdentifier": sector,
+            "elementValue": cbor.hole("elementValue"),
+        }
+    )
 
 
 def _element(value: PermitData | SectorEntitlements) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from card_profiles.iso7816 import tlv
@@ -80,19 +81,29 @@ class LdsSecurityObject:
 def encode(security_object: LdsSecurityObject) -> bytes:
     """DER of the LDSSecurityObject, to be signed. The AlgorithmIdentifier has no parameters (RFC 5754 §2)."""
     versions = security_object.lds_version is not None
-    digests = b"".join(
-        tlv.encode(_SEQUENCE, tlv.encode_sequence(((_INTEGER, bytes((number,))), (_OCTETS, digest))))
-        for number, digest in security_object.data_group_hashes.items()
+    hashes = b"".join(
+        _hash_head(number, len(digest)) + digest for number, digest in security_object.data_group_hashes.items()
     )
-    parts = [
-        (_INTEGER, b"\x01" if versions else b"\x00"),
-        (_SEQUENCE, tlv.encode(_OID, _HASHES[security_object.hash_algorithm])),
-        (_SEQUENCE, digests),
-    ]
-    if security_object.lds_version is not None and security_object.unicode_version is not None:
-        texts = (security_object.lds_version, security_object.unicode_version)
-        parts.append((_SEQUENCE, tlv.encode_sequence((_PRINTABLE, text.encode()) for text in texts)))
-    return tlv.encode(_SEQUENCE, tlv.encode_sequence(parts))
+    return tlv.encode(
+        _SEQUENCE,
+        tlv.encode(_INTEGER, b"\x01" if versions else b"\x00")
+        + tlv.encode(_SEQUENCE, tlv.encode(_OID, _HASHES[security_object.hash_algorithm]))
+        + tlv.encode(_SEQUENCE, hashes)
+        + (_version_info(security_object.lds_version, security_object.unicode_version) if versions else b""),
+    )
+
+
+@lru_cache(maxsize=64)
+def _hash_head(number: int, size: int) -> bytes:
+    """A DataGroupHash up to its digest of `size` bytes."""
+    inner = tlv.encode_sequence(((_INTEGER, bytes((number,))), (_OCTETS, bytes(size))))
+    return tlv.encode(_SEQUENCE, inner)[:-size]
+
+
+@lru_cache(maxsize=4)
+def _version_info(*versions: str | None) -> bytes:
+    texts = [(_PRINTABLE, text.encode()) for text in versions if text is not None]
+    return tlv.encode(_SEQUENCE, tlv.encode_sequence(texts))
 
 
 def decode(raw: bytes) -> LdsSecurityObject:
@@ -131,9 +142,11 @@ def wrap(cms: bytes) -> bytes:
     """EF.SOD: tag 77 around a CMS ContentInfo in DER. Raises ValueError where no `unwrap` would read it."""
     raw = tlv.encode(TAG, cms)
     try:
-        unwrap(raw)
+        tag, length, header = tlv.header(cms)
     except DecodeError as error:
         raise ValueError(f"not a ContentInfo: {error}") from error
+    if tag != _SEQUENCE or header + length != len(cms) or len(raw) > MAX_SIZE:
+        raise ValueError("not a ContentInfo, or too long")
     return raw
 
 

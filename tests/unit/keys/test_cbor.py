@@ -47,6 +47,29 @@ def test_what_decode_refuses_is_not_encoded(value: Any) -> None:
             cbor.encode(held)
 
 
+@pytest.mark.parametrize("value", [0, "", b"x" * 300, {"b": [1, None], "a": {}}, CBORTag(24, b"\x00")])
+def test_a_filled_template_is_what_encode_writes(value: Any) -> None:
+    def form(first: Any, second: Any) -> Any:
+        return {"z": [first, {-1: first}], "aa": CBORTag(24, second), 3: "constant"}
+
+    template = cbor.Template(form(cbor.hole("first"), cbor.hole("second")))
+    for second in (value, 1):
+        values = {"first": cbor.encode(value), "second": cbor.encode(second)}
+        assert template.fill(values) == cbor.encode(form(value, second))
+
+
+def test_a_template_leaves_no_hole() -> None:
+    with pytest.raises(KeyError):
+        cbor.Template([cbor.hole("first"), cbor.hole("second")]).fill({"first": b"\0"})
+
+
+def test_a_map_of_encoded_entries_and_an_embedded_item() -> None:
+    entries = {"aa": 1, "z": 2, -1: 3, 100: 4, 10: 5}
+    assert cbor.encode_map({cbor.encode(k): cbor.encode(v) for k, v in entries.items()}) == cbor.encode(entries)
+    for size in (0, 23, 24, 255, 256, 65_536):
+        assert cbor.embed(bytes(size)) == cbor2.dumps(CBORTag(24, bytes(size)))
+
+
 def test_integers_keep_64_bits() -> None:
     for value in (2**64 - 1, -(2**64), 0, -1):
         assert cbor.decode(cbor.encode(value), max_size=9) == value
