@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 WIDTH, ROW, LABEL, END = 640, 30, 208, 64
-_LONGEST = 30  # columns of a label; a Chinese character takes two
+_LONGEST = 28  # columns of a label; a Chinese character takes two
 _COLOURS = 5
 
 

@@ -22,15 +22,16 @@ from ..assemble import civil_date
 from ..errors import ExitCode
 from ..terminal import Terminal
 from ..texts import Language, language, say
-from . import assessment, facts, parser, rule_set, texts
+from . import assessment, bulk, facts, parser, rule_set, texts
 from . import effect as effects
+from .changes import changes
 from .evaluate import evaluate
 from .facts import Facts, Row
 from .faults import Fault, Mistake, RulesRefused
 from .lint import Severity
 from .lint import lint as find_flaws
 from .normal import ELIGIBLE
-from .phrases import Phrase
+from .phrases import CHANGES, Phrase
 from .rule_set import RuleSet
 
 MAX_LINE = 64 * 1024  # characters of one holder
@@ -38,7 +39,7 @@ _Command = Callable[[argparse.Namespace, Terminal], ExitCode]
 
 
 def mount(commands: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
-    """Add ``rules`` with its four commands; their function lands in `rules_command`, `run` calls it."""
+    """Add ``rules`` with its five commands; their function lands in `rules_command`, `run` calls it."""
     rules: argparse.ArgumentParser = commands.add_parser("rules", help="classes and services by rules 分类与服务规则")
     known = rules.add_subparsers(required=True, metavar="COMMAND")
     for name, (command, line) in _COMMANDS.items():
@@ -52,8 +53,9 @@ def mount(commands: argparse._SubParsersAction[Any]) -> argparse.ArgumentParser:
         if name == "explain":
             one.add_argument("--facts", type=Path, required=True, metavar="FILE", help="facts in JSON 事实")
             one.add_argument("--endorsed-until", metavar="DATE", help="next endorsement 下次签注")
-        if name == "effect":
+        if name in ("effect", "compare"):
             one.add_argument("--new", required=True, metavar="V", help="the version to come 新版本")
+        if name == "effect":
             holders = 'lines of {"id": …, "facts": {…}} 持证人'
             one.add_argument("--holders", type=Path, required=True, metavar="FILE", help=holders)
     return rules
@@ -125,12 +127,26 @@ def effect(options: argparse.Namespace, screen: Terminal) -> ExitCode:
     def progress(done: int) -> None:
         _aside(say(Phrase.PROGRESS.text, screen.lang, {"done": f"{done:,}"}))
 
-    found = effects.effect(old, new, read_holders(options.holders), today, progress)
+    found = effects.effect(old, new, bulk.batches(read_holders(options.holders)), today, progress)
     if options.json:
-        _json(effects.record(found), screen)
+        places = {place or "": effects.part_record(found.places[place]) for place in effects.ranked(found.places)}
+        _json(effects.record(found) | {"districts": places}, screen)
         return ExitCode.DONE
     for line in texts.effect_lines(found, catalogue.load(), screen.lang):
         screen.write(line)
+    return ExitCode.DONE
+
+
+def compare(options: argparse.Namespace, screen: Terminal) -> ExitCode:
+    """What another version says otherwise, rule by rule."""
+    known = catalogue.load()
+    for item in changes(chosen(options.rules), chosen(options.new)):
+        head = texts.title(item.goal, known, screen.lang) + texts.colon(screen.lang)
+        screen.write(head + say(CHANGES[item.kind], screen.lang))
+        for mark, conditions in (("-", item.before), ("+", item.after)):
+            for condition in conditions:
+                if condition.other:
+                    screen.write(f"  {mark} {texts.condition_text(condition.node, screen.lang)}")
     return ExitCode.DONE
 
 
@@ -240,6 +256,7 @@ _COMMANDS: dict[str, tuple[_Command, str]] = {
     "show": (show, "the ways to each class and service 查看规则"),
     "explain": (explain, "what a holder gets, and what is short 解释结果"),
     "effect": (effect, "what a new version changes over all holders 新版影响"),
+    "compare": (compare, "what a new version says otherwise, rule by rule 与新版逐条比较"),
     "lint": (lint, "look for mistakes in a rule set 检查规则"),
 }
 

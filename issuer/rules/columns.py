@@ -1,15 +1,19 @@
-"""The tables of `issuer.rules.bulk`: for each fact, stored form → the ways that it leaves standing, as bits.
+"""The tables of `issuer.rules.bulk`: for each fact, stored form → its kind; of each kind, the ways that it leaves
+standing, as bits.
 
 A cell is first put into a bucket, in which all values answer all thresholds of one day alike: full years of an age,
 full months of a period and whether it goes on, the thresholds that a number has passed, the windows that children are
-in. The bits of a bucket are worked out once, by `needs.days`, so that a table has no meaning of its own.
+in. The bits of a bucket are worked out once, by `needs.days`, so that a table has no meaning of its own. Buckets of the
+same bits are one kind: a fact has no more kinds than its thresholds tell apart, which is a handful.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import date
+from functools import reduce
+from operator import and_
 from typing import TypeAlias
 
 from . import days as calendar
@@ -22,12 +26,15 @@ Cell: TypeAlias = str | int | None
 
 
 class Column(dict[Cell, int]):
-    """The table of one fact on one day. `always`: ways that do not ask for it, which stand where it is not known."""
+    """The table of one fact on one day, cell → kind. `ways` are the bits of each kind; kind 0 is *not known*, which
+    leaves standing only what does not ask for the fact (`always`)."""
 
     def __init__(self, fact: Fact, always: int, asked: Mapping[Need, int], day: int) -> None:
-        super().__init__({None: always})
+        super().__init__({None: 0})
+        self.ways = [always]
         self._fact = fact
         self._always = always
+        self._kinds = {always: 0}
         self._asked = tuple(asked.items())
         self._day = day
         self._of_bucket: dict[Hashable, int] = {}
@@ -35,15 +42,15 @@ class Column(dict[Cell, int]):
     def __missing__(self, cell: Cell) -> int:
         """Raises ValueError where `cell` is no stored form of the fact."""
         if cell is None:
-            return self._always
+            return 0
         bucket = self._bucket(cell)
-        bits = self._of_bucket.get(bucket)
-        if bits is None:
-            bits = self._bits(cell)
-            _put(self._of_bucket, bucket, bits)
+        kind = self._of_bucket.get(bucket)
+        if kind is None:
+            kind = self._kind(cell)
+            _put(self._of_bucket, bucket, kind)
         if self._keeps(cell):
-            _put(self, cell, bits)
-        return bits
+            _put(self, cell, kind)
+        return kind
 
     def _bucket(self, cell: str | int) -> Hashable:
         return cell
@@ -52,13 +59,16 @@ class Column(dict[Cell, int]):
         """Whether the value comes often enough for the table; those that seldom come twice would only crowd it."""
         return True
 
-    def _bits(self, cell: str | int) -> int:
+    def _kind(self, cell: str | int) -> int:
         value = decode(self._fact, cell)
         bits = self._always
         for need, ways in self._asked:
             if calendar.holds(needs.days(self._fact, need, value), self._day):
                 bits |= ways
-        return bits
+        kind = self._kinds.setdefault(bits, len(self.ways))
+        if kind == len(self.ways):
+            self.ways.append(bits)
+        return kind
 
     def _wrong(self, cell: str | int) -> ValueError:
         return ValueError(f"{self._fact.name}: {cell!r}")
@@ -71,6 +81,7 @@ class _Periods(Column):
         self._now = _end_code(day)
         self._since = _Codes(_code)
         self._until = _Codes(lambda last: _end_code(last.toordinal() + 1))
+        self._running = _Codes(lambda since: self[f"{since}/.."])
         self._ended: dict[int, int] = {}
 
     def __missing__(self, cell: Cell) -> int:
@@ -79,15 +90,16 @@ class _Periods(Column):
         # Pairs of dates seldom come twice. One that goes on today counts as if it had no end; one that has ended, by
         # its full months.
         since, until = cell[:10], cell[11:]
-        months = self._until[until] - self._since[since] >> _DAY_BITS
+        end = self._until[until]
         if until < since:
             raise self._wrong(cell)
         if until >= self._today:
-            return self[since + "/.."]
-        bits = self._ended.get(months)
-        if bits is None:
-            bits = self._ended[months] = self._bits(cell)
-        return bits
+            return self._running[since]
+        months = end - self._since[since] >> _DAY_BITS
+        kind = self._ended.get(months)
+        if kind is None:
+            kind = self._ended[months] = self._kind(cell)
+        return kind
 
     def _bucket(self, cell: str | int) -> Hashable:
         if isinstance(cell, str) and len(cell) == 13 and cell.endswith("/.."):
@@ -148,6 +160,22 @@ class _Births(Column):
 
     def _keeps(self, cell: str | int) -> bool:
         return isinstance(cell, str) and len(cell) <= 10
+
+
+class Group(dict[tuple[int, ...], int]):
+    """Some facts together: their kinds → the ways that all of them leave standing. Few facts have few combinations, so
+    that almost every holder is one that was seen before."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__()
+        self.columns = columns
+
+    def __missing__(self, kinds: tuple[int, ...]) -> int:
+        bits = reduce(and_, (column.ways[kind] for column, kind in zip(self.columns, kinds, strict=True)))
+        if len(self) >= MAX_ENTRIES:
+            self.clear()
+        self[kinds] = bits
+        return bits
 
 
 def column(place: int, paths: Mapping[tuple[tuple[int, Need], ...], int], day: int) -> Column:

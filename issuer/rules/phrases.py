@@ -7,6 +7,7 @@ from enum import Enum
 
 from ..refusal_texts import Text
 from .assessment import Cure
+from .changes import Kind
 from .faults import Fault
 from .lint import Flaw
 
@@ -112,6 +113,17 @@ CURES: Mapping[Cure, Text] = {
 }
 
 
+CHANGES: Mapping[Kind, Text] = {
+    Kind.ADDED: ("新增规则", "new rule"),
+    Kind.REMOVED: ("取消规则", "rule removed"),
+    Kind.CHANGED: ("规则有变", "rule changed"),
+    Kind.INDIRECT: (
+        "规则文字未变，但所引用的类别或办理条件有变",
+        "says the same, but a class that it names or eligibility has changed",
+    ),
+}
+
+
 class Phrase(Enum):
     """What is said around the facts. The value names it; `text` is what is said."""
 
@@ -143,8 +155,14 @@ class Phrase(Enum):
     EFFECT = "effect"
     EFFECT_CLASS = "effect-class"
     EFFECT_SERVICE = "effect-service"
+    EFFECT_DISTRICT = "effect-district"
+    NO_DISTRICT = "no-district"
+    REST = "rest"
     NO_CLASS = "no-class"
     EVERYONE = "everyone"
+    ALSO = "also"
+    EITHER = "either"
+    UNLESS = "unless"
 
     @property
     def text(self) -> Text:
@@ -192,8 +210,17 @@ _PHRASES: Mapping[Phrase, Text] = {
         "{name}：新增 {gained}，失去 {lost}，不变 {kept}；例如 {examples}",
         "{name}: {gained} gained, {lost} lost, {kept} kept; such as {examples}",
     ),
+    Phrase.EFFECT_DISTRICT: (
+        "区县 {name}：{holders} 人中 {affected} 人受影响，{gaining} 人有所得，{losing} 人有所失",
+        "district {name}: {affected} of {holders} affected, {gaining} gain, {losing} lose",
+    ),
+    Phrase.NO_DISTRICT: ("未知", "not known"),
+    Phrase.REST: ("其余 {count} 个", "and {count} more"),
     Phrase.NO_CLASS: ("无", "none"),
     Phrase.EVERYONE: ("所有人", "everybody"),
+    Phrase.ALSO: ("，并且", " and "),
+    Phrase.EITHER: ("，或者", " or "),
+    Phrase.UNLESS: ("不属于：{condition}", "not: {condition}"),
 }
 
 FLAWS: Mapping[Flaw, Text] = {

@@ -12,14 +12,17 @@ from card_profiles.entitlements.catalogue import Catalogue, UnknownServiceCode
 
 from ..texts import Language, day, say
 from .assessment import Assessment, Cure, Finding, Grant, Refusal, Shortfall, fact_of
-from .effect import Effect
+from .effect import Effect, Part, ranked, together
 from .facts import FACTS, Fact, Kind, Period, Value
 from .faults import Mistake
 from .lint import Finding as LintFinding
+from .model import AllOf, AnyOf, ClassOrBetter, Comparison, Everyone, Node, Not
 from .needs import Children, Months, Need, OneOf, Range
 from .normal import ELIGIBLE, Way
 from .phrases import CHOICES, CURES, DOCUMENTS, FACT_NAMES, FAULTS, FLAWS, NEEDS, UNITS, Phrase
 from .rule_set import class_of
+
+MAX_DISTRICTS = 20  # the most affected ones, by name; the others as one line
 
 
 def grant_line(code: str, grant: Grant, known: Catalogue, lang: Language) -> str:
@@ -151,6 +154,31 @@ def way_text(way: Way, lang: Language) -> str:
     return ("；" if lang is Language.ZH else "; ").join(parts)
 
 
+def condition_text(node: Node, lang: Language) -> str:
+    """A condition as it is written: ``residence 12 months or more; or class 2 or better``. What belongs together
+    stands in brackets."""
+    match node:
+        case Everyone():
+            return _phrase(Phrase.EVERYONE, lang)
+        case Comparison(fact=fact, need=need):
+            return f"{say(FACT_NAMES[FACTS[fact].name], lang)} {need_text(FACTS[fact], need, lang)}"
+        case ClassOrBetter(worst=worst):
+            return _phrase(Phrase.CLASS_GOAL, lang, number=worst)
+        case AllOf(items=items):
+            return _phrase(Phrase.ALSO, lang).join(_inner(item, lang) for item in items)
+        case AnyOf(items=items):
+            return _phrase(Phrase.EITHER, lang).join(_inner(item, lang) for item in items)
+        case Not(item=item):
+            return _phrase(Phrase.UNLESS, lang, condition=condition_text(item, lang))
+
+
+def _inner(node: Node, lang: Language) -> str:
+    text = condition_text(node, lang)
+    if not isinstance(node, AllOf | AnyOf) or len(node.items) == 1:
+        return text
+    return f"（{text}）" if lang is Language.ZH else f"({text})"
+
+
 def effect_lines(found: Effect, known: Catalogue, lang: Language) -> Iterator[str]:
     """What a new version changes: the sum, class moves, services that anybody gains or loses."""
     yield _phrase(
@@ -158,15 +186,15 @@ def effect_lines(found: Effect, known: Catalogue, lang: Language) -> Iterator[st
         lang,
         old=found.old,
         new=found.new,
-        holders=f"{found.holders:,}",
-        affected=f"{found.affected.count:,}",
+        holders=f"{found.whole.holders:,}",
+        affected=f"{found.whole.affected.count:,}",
     )
     nothing = _phrase(Phrase.NO_CLASS, lang)
-    for (old, new), move in found.classes.items():
+    for (old, new), move in found.whole.classes.items():
         ids = ", ".join(map(str, move.examples))
         count = f"{move.count:,}"
         yield _phrase(Phrase.EFFECT_CLASS, lang, old=old or nothing, new=new or nothing, count=count, examples=ids)
-    for code, service in found.services.items():
+    for code, service in found.whole.services.items():
         if service.gained.count or service.lost.count:
             yield _phrase(
                 Phrase.EFFECT_SERVICE,
@@ -174,9 +202,20 @@ def effect_lines(found: Effect, known: Catalogue, lang: Language) -> Iterator[st
                 name=title(code, known, lang),
                 gained=f"{service.gained.count:,}",
                 lost=f"{service.lost.count:,}",
-                kept=f"{service.kept:,}",
+                kept=f"{found.kept[code]:,}",
                 examples=", ".join(map(str, (*service.gained.examples, *service.lost.examples))),
             )
+    ordered = ranked(found.places)
+    for place in ordered[:MAX_DISTRICTS]:
+        yield _district(_phrase(Phrase.NO_DISTRICT, lang) if place is None else str(place), found.places[place], lang)
+    if rest := [found.places[place] for place in ordered[MAX_DISTRICTS:]]:
+        yield _district(_phrase(Phrase.REST, lang, count=len(rest)), together(rest, ()), lang)
+
+
+def _district(name: str, part: Part, lang: Language) -> str:
+    figures = {"holders": part.holders, "affected": part.affected.count, "gaining": part.gaining, "losing": part.losing}
+    counted = {what: f"{count:,}" for what, count in figures.items()}
+    return _phrase(Phrase.EFFECT_DISTRICT, lang, name=name, **counted)
 
 
 def colon(lang: Language) -> str:

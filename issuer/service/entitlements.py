@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import lru_cache
 
+from pydantic_core import from_json
 from sqlalchemy import select
 from sqlalchemy.orm import Session as Transaction
 
@@ -17,8 +18,9 @@ from ..domain.reasons import Reason, refusal
 from ..rules import rule_set as rule_sets
 from ..rules import texts
 from ..rules.assessment import Assessment, grant_record, record, refusal_record
+from ..rules.bulk import Batch
 from ..rules.evaluate import evaluate
-from ..rules.facts import INDEX, Facts, Row, from_record
+from ..rules.facts import INDEX, Facts, from_record
 from ..rules.faults import RulesRefused
 from ..rules.rule_set import RuleSet
 from ..store import queries
@@ -56,14 +58,33 @@ def known(transaction: Transaction, holder: Holder) -> Facts:
         raise mistakes(refused, "facts") from refused
 
 
-def rows(transaction: Transaction) -> Iterator[tuple[int, Row]]:
-    """The cells of every holder, streamed: what `known` gives, without making values of what goes back into cells."""
+def batches(transaction: Transaction) -> Iterator[Batch]:
+    """The cells of every holder, streamed as columns: what `known` gives, without making values of what goes back into
+    cells. The places are the districts' ids."""
     codes = {row.id: row.code.upper() for row in queries.places(transaction)}
-    for number, district, since, born, text in queries.facts_of_all(transaction):
-        facts = json.loads(text)
-        facts["residence"], facts["birth"] = f"{since}/..", born.isoformat()
-        facts.setdefault("district", codes[district])
-        yield number, tuple([facts.get(name) for name in INDEX])
+    periods, births = _Cells(lambda since: f"{since}/.."), _Cells(date.isoformat)
+    for part in queries.facts_of_all(transaction):
+        ids, districts, since, born, texts_ = zip(*part, strict=True)
+        known = [from_json(text) for text in texts_]
+        facts = {name: [facts.get(name) for facts in known] for name in INDEX}
+        facts["residence"] = list(map(periods.__getitem__, since))
+        facts["birth"] = list(map(births.__getitem__, born))
+        facts["district"] = [
+            facts.get("district", codes[district]) for facts, district in zip(known, districts, strict=True)
+        ]
+        yield Batch(ids=ids, places=districts, facts=tuple(facts.values()))
+
+
+class _Cells(dict[date, str]):
+    """Day → cell: there are far fewer days than holders."""
+
+    def __init__(self, cell: Callable[[date], str]) -> None:
+        super().__init__()
+        self._cell = cell
+
+    def __missing__(self, day: date) -> str:
+        found = self[day] = self._cell(day)
+        return found
 
 
 def mistakes(refused: RulesRefused, where: str) -> Problem:

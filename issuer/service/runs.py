@@ -164,38 +164,52 @@ class Runs:
         self._keys = {key: run_id for key, run_id in self._keys.items() if run_id in self._runs}
 
 
+class Stopped(Exception):
+    """Somebody has ended a computation."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """A computation."""
+    """A computation `about` something. `stop`: it is to end before its time."""
 
     id: str
+    about: str
     total: int
+    begun: datetime
     done: int = 0
-    state: State = "running"
-    result: dict[str, Any] | None = None
+    state: State | Literal["stopped"] = "running"
+    result: Any = None
+    stop: threading.Event = field(default_factory=threading.Event, repr=False)
 
 
 class Jobs:
     """The computations of this process, one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._threads: list[threading.Thread] = []
         self._one = threading.Lock()
 
-    def begin(self, total: int, work: Callable[[Callable[[int], None]], dict[str, Any]]) -> Job:
-        """Start it; `work` is told how to report and gives the result."""
-        job = Job(id=secrets.token_urlsafe(12), total=total)
+    def begin(self, about: str, total: int, work: Callable[[Callable[[int], None]], Any]) -> Job:
+        """Start it; `work` is told how to report and gives the result. What it is told raises Stopped once it is to
+        end."""
+        job = Job(id=secrets.token_urlsafe(12), about=about, total=total, begun=self._clock())
 
         def progress(done: int) -> None:
             job.done = done
+            if job.stop.is_set():
+                raise Stopped
 
         def do() -> None:
             try:
                 with self._one:
+                    progress(0)
                     job.result = work(progress)
                 job.state = "done"
+            except Stopped:
+                job.state = "stopped"
             except Exception as error:
                 job.state = "failed"
                 logs.log("job", run=job.id, error=error)
@@ -217,6 +231,12 @@ class Jobs:
         if found is None:
             raise Problem(Code.NO_RUN)
         return found
+
+    def latest(self, about: str) -> Job | None:
+        """The last one that was begun about it, of those that were not stopped."""
+        with self._lock:
+            of_it = [job for job in self._jobs.values() if job.about == about and not job.stop.is_set()]
+        return of_it[-1] if of_it else None
 
     def close(self) -> None:
         """Let them end."""

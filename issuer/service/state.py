@@ -76,7 +76,7 @@ def opened(
         passwords = Passwords(hasher)
         metrics = Metrics()
         keys, keyless = authority_keys.opened(settings, store, clock)
-        runs, jobs = Runs(metrics, clock), Jobs()
+        runs, jobs = Runs(metrics, clock), Jobs(clock)
         lifetime, idle = timedelta(hours=settings.session_hours), timedelta(minutes=settings.idle_minutes)
         try:
             yield Service(

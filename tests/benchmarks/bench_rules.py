@@ -82,7 +82,7 @@ def main() -> None:
         before = getrusage(RUSAGE_SELF).ru_maxrss
         table_scan = min(seconds(stored(connection)) for _ in cells) / count
         start = process_time()
-        found = effect.effect(current, following, stored(connection), TODAY)
+        found = effect.effect(current, following, bulk.batches(stored(connection)), TODAY)
         both = (process_time() - start) / count
         grown = getrusage(RUSAGE_SELF).ru_maxrss - before
         connection.close()
@@ -90,7 +90,7 @@ def main() -> None:
     print(f"class and services, in memory: {_rate(scanned)}, {scanned / bare:.1f} x")
     print(f"bare table scan, SQLite: {_rate(table_scan)}")
     print(f"effect of a new version over the same scan: {_rate(both)}, {both / table_scan:.2f} x")
-    print(f"{count:,} holders in {both * count:.1f} s, {found.affected.count:,} affected, {grown / 1024:.0f} MiB more")
+    print(f"{count:,} holders in {both * count:.1f} s, {found.whole.affected.count:,} affected, {grown / 1024:.0f} MiB more")
 
 
 def _rate(each: float) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from datetime import date, timedelta
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from card_profiles.entitlements import catalogue
-from issuer.rules import bulk, effect, lint, rule_set, texts
-from issuer.rules.assessment import Cure, Refusal, Shortfall, record
+from issuer.rules import bulk, columns, effect, lint, rule_set, texts
+from issuer.rules.assessment import Assessment, Cure, Refusal, Shortfall, record
 from issuer.rules.evaluate import evaluate
 from issuer.rules.facts import FACTS, Fact, Facts, Kind, Period, Value, from_record, from_row
 from issuer.rules.faults import Mistake, RulesRefused
@@ -411,20 +412,64 @@ def test_bulk_and_effect_agree_with_one_by_one(trees_: Any, crowd: list[Facts], 
     scanned = [outcome for _, outcome in bulk.scan(old, rows, today)]
     assert scanned == [bulk.Outcome(permit_class=a.permit_class, services=tuple(sorted(a.grants))) for a in one]
     reported: list[int] = []
-    found = effect.effect(old, new, rows, today, reported.append)
-    assert reported[-1] == found.holders == len(crowd)
+    found = effect.effect(old, new, bulk.batches(rows), today, reported.append)
+    assert reported[-1] == found.whole.holders == len(crowd)
     for code in CODES:
-        gained = [
-            at for at, (a, b) in enumerate(zip(one, two, strict=True)) if code in b.grants.keys() - a.grants.keys()
-        ]
-        lost = [at for at, (a, b) in enumerate(zip(one, two, strict=True)) if code in a.grants.keys() - b.grants.keys()]
-        assert (found.services[code].gained.count, found.services[code].lost.count) == (len(gained), len(lost))
-        assert set(found.services[code].gained.examples) <= set(gained)
-        assert set(found.services[code].lost.examples) <= set(lost)
-    moves = [
-        (a.permit_class, b.permit_class) for a, b in zip(one, two, strict=True) if a.permit_class != b.permit_class
-    ]
-    assert {move: change.count for move, change in found.classes.items()} == {m: moves.count(m) for m in set(moves)}
+        assert found.kept[code] == sum(code in a.grants and code in b.grants for a, b in zip(one, two, strict=True))
+    everybody = set(range(len(crowd)))
+    plainly(found.whole, one, two, everybody)
+    places = {facts["district"] for facts in crowd}
+    assert found.places.keys() == places
+    for place in places:
+        plainly(found.places[place], one, two, {at for at in everybody if crowd[at]["district"] == place})
+
+
+def plainly(found: effect.Part, one: list[Assessment], two: list[Assessment], here: set[int]) -> None:
+    """A part of an effect is what comparing its holders one by one gives."""
+
+    def told(change: effect.Change, wanted: set[int]) -> None:
+        assert change.count == len(wanted)
+        assert set(change.examples) <= wanted
+        assert len(change.examples) == min(len(wanted), effect.MAX_EXAMPLES)
+
+    classes = {at: (one[at].permit_class or 4, two[at].permit_class or 4) for at in here}
+    gained = {at: two[at].grants.keys() - one[at].grants.keys() for at in here}
+    lost = {at: one[at].grants.keys() - two[at].grants.keys() for at in here}
+    gaining = {at for at in here if gained[at] or classes[at][1] < classes[at][0]}
+    losing = {at for at in here if lost[at] or classes[at][1] > classes[at][0]}
+    assert (found.holders, found.gaining, found.losing) == (len(here), len(gaining), len(losing))
+    assert found.both == len(gaining & losing)
+    told(found.affected, gaining | losing)
+    for code in CODES:
+        told(found.services[code].gained, {at for at in here if code in gained[at]})
+        told(found.services[code].lost, {at for at in here if code in lost[at]})
+    moved = {at: (one[at].permit_class, two[at].permit_class) for at in here if classes[at][0] != classes[at][1]}
+    assert found.classes.keys() == set(moved.values())
+    for move, change in found.classes.items():
+        told(change, {at for at in moved if moved[at] == move})
+
+
+@settings(max_examples=EXAMPLES // 2, deadline=None)
+@given(crowd=st.lists(holders, min_size=20, max_size=80), today=todays, data=st.data())
+def test_a_new_version_of_the_real_rules_is_worked_out_as_one_by_one(
+    crowd: list[Facts], today: date, data: st.DataObject
+) -> None:
+    """Most ways are the same in both, as in life; tables that are emptied all the time, holders in many batches."""
+    tree = json.loads((resources.files("issuer.rules.sets") / "2026-1.json").read_bytes())
+    for code in data.draw(st.sets(st.sampled_from(CODES), max_size=2)):
+        tree["services"][code]["when"] = data.draw(with_class)
+    new = parsed(tree)
+    rows = [(number, facts.row()) for number, facts in enumerate(crowd)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bulk, "CHUNK", data.draw(st.integers(1, 40)))
+        for module in (columns, bulk, effect):
+            patch.setattr(module, "MAX_ENTRIES", data.draw(st.sampled_from((2, 5, 65_536))))
+        found = effect.effect(BUNDLED, new, bulk.batches(rows), today)
+    one = [evaluate(BUNDLED, facts, today) for facts in crowd]
+    two = [evaluate(new, facts, today) for facts in crowd]
+    plainly(found.whole, one, two, set(range(len(crowd))))
+    for code in BUNDLED.services:
+        assert found.kept[code] == sum(code in a.grants and code in b.grants for a, b in zip(one, two, strict=True))
 
 
 @settings(max_examples=EXAMPLES, deadline=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -140,9 +141,103 @@ def test_the_cells_of_all_holders_are_what_is_known_of_each(house: House) -> Non
     """The quick way over two million holders gives what the careful one does for one."""
     for number in range(1, 4):
         house.registered(number)
+    person = house.person(4, "other", facts={"children": "2019-07-08", "points": 60, "district": "990155"})
+    house.act(house.as_(Role.REGISTRAR, "other"), "/holders", person)
     with house.service.store.read() as transaction:
-        quick = dict(entitlements.rows(transaction))
+        [batch] = entitlements.batches(transaction)
         holders = transaction.scalars(select(Holder)).all()
-        assert len(holders) == len(quick) == 3
+        quick = dict(zip(batch.ids, zip(batch.places, zip(*batch.facts, strict=True), strict=True), strict=True))
+        assert len(holders) == len(quick) == 4
         for holder in holders:
-            assert quick[holder.id] == entitlements.known(transaction, holder).row()
+            place, cells = quick[holder.id]
+            assert place == holder.district_id
+            assert cells == entitlements.known(transaction, holder).row()
+
+
+def _stricter(version: str = "2027-1") -> dict[str, Any]:
+    """A place at school for those alone who stay three years; everybody in the house has a bit more than two."""
+    tree = _rule_set(version)
+    tree["services"]["H01"] = {"when": {"residence": {"at_least": 36}}}
+    return tree
+
+
+def test_the_effect_is_shown_by_district_and_adds_up(house: House) -> None:
+    for number, place in enumerate(("community", "community", "sibling", "town", "other"), 1):
+        house.registered(number, place)
+    administrator = house.as_(Role.KEY_ADMINISTRATOR)
+    house.act(administrator, "/rule-sets", _stricter(), status=201)
+    job = administrator.post("/api/v1/rule-sets/2027-1/effect").json()["id"]
+    house.service.jobs.close()
+
+    def seen(district: str, client: Any = administrator) -> Any:
+        answer = client.get(f"/api/v1/effects/{job}", params={"district": house.places[district]})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["result"]
+
+    whole = administrator.get(f"/api/v1/effects/{job}").json()["result"]
+    assert whole == seen("city")
+    assert (whole["holders"], whole["affected"]["count"], whole["losing"], whole["gaining"]) == (5, 5, 5, 0)
+    assert [(row["name"], row["affected"]) for row in whole["districts"]] == [("County", 4), ("Other", 1)]
+    town = seen("town")
+    # Who is registered at the town itself stands under its own id.
+    assert {row["name"]: row["affected"] for row in town["districts"]} == {"Community": 2, "Sibling": 1, "Town": 1}
+    assert town["services"]["H01"]["lost"]["count"] == 4
+    assert set(town["affected"]["examples"]) == {1, 2, 3, 4}
+    for found in (whole, seen("county"), town, seen("community")):
+        for figure in ("holders", "gaining", "losing"):
+            assert sum(row[figure] for row in found["districts"]) == found[figure]
+        assert sum(row["affected"] for row in found["districts"]) == found["affected"]["count"]
+
+
+def test_an_effect_is_shown_within_reach_only(house: House) -> None:
+    for number, place in enumerate(("community", "sibling", "other"), 1):
+        house.registered(number, place)
+    administrator = house.as_(Role.KEY_ADMINISTRATOR)
+    house.act(administrator, "/rule-sets", _stricter(), status=201)
+    job = administrator.post("/api/v1/rule-sets/2027-1/effect").json()["id"]
+    house.service.jobs.close()
+    for role in (Role.APPROVER, Role.AUDITOR, Role.KEY_ADMINISTRATOR):
+        client = house.as_(role, "town")
+        for path in (f"/api/v1/effects/{job}", "/api/v1/rule-sets/2027-1/effect"):
+            own = client.get(path).json()["result"]
+            assert (own["district"], own["holders"]) == (house.places["town"], 2)
+            assert set(own["affected"]["examples"]) == {1, 2}
+            assert {row["name"] for row in own["districts"]} == {"Community", "Sibling"}
+            assert own["services"]["H01"]["kept"] is None
+            for beyond in ("city", "county", "other"):
+                refused = client.get(path, params={"district": house.places[beyond]})
+                assert (refused.status_code, refused.json()["code"]) == (403, "district")
+            unknown = client.get(path, params={"district": 987654})
+            assert (unknown.status_code, unknown.json()["code"]) == (404, "no-district")
+        assert client.delete(f"/api/v1/effects/{job}").status_code == 403
+    registrar = house.as_(Role.REGISTRAR, "town").get(f"/api/v1/effects/{job}")
+    assert (registrar.status_code, registrar.json()["code"]) == (403, "role")
+
+
+def test_a_computation_can_be_stopped(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.registered()
+    administrator = house.as_(Role.KEY_ADMINISTRATOR)
+    house.act(administrator, "/rule-sets", _stricter(), status=201)
+    read, go_on = threading.Event(), threading.Event()
+    batches = entitlements.batches
+
+    def slow(transaction: Any) -> Iterator[Any]:
+        for batch in batches(transaction):
+            read.set()
+            assert go_on.wait(30)
+            yield batch
+
+    monkeypatch.setattr(entitlements, "batches", slow)
+    job = administrator.post("/api/v1/rule-sets/2027-1/effect").json()["id"]
+    assert read.wait(30)
+    assert administrator.get("/api/v1/rule-sets/2027-1/effect").json()["state"] == "running"
+    assert administrator.delete(f"/api/v1/effects/{job}").status_code == 200
+    go_on.set()
+    house.service.jobs.close()
+    found = administrator.get(f"/api/v1/effects/{job}").json()
+    assert (found["state"], found["result"]) == ("stopped", None)
+    assert administrator.get("/api/v1/rule-sets/2027-1/effect").json()["code"] == "no-run"
+    again = administrator.post("/api/v1/rule-sets/2027-1/effect").json()["id"]
+    house.service.jobs.close()
+    done = administrator.delete(f"/api/v1/effects/{again}").json()  # too late: it stays as it is
+    assert (done["state"], done["result"]["holders"]) == ("done", 1)

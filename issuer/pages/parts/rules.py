@@ -1,23 +1,30 @@
-"""Rule sets: which is in force, what a new one says, whether it is sound, and whom it would change beforehand."""
+"""Rule sets: which is in force, what a new one says otherwise, and whom it would change, before it decides."""
 
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 from card_profiles.entitlements import catalogue
-from card_profiles.entitlements.catalogue import Catalogue
 
+from ...domain.places import Level
 from ...domain.reasons import Reason
+from ...domain.roles import Act
 from ...rules import texts as rule_texts
+from ...rules.changes import conditions
 from ...rules.phrases import FLAWS
+from ...rules.texts import MAX_DISTRICTS
+from ...service import entitlements
 from ...service.problem_texts import Code
 from ...service.problems import Problem
 from ...service.routers import rules
+from ...service.schemas.effects import DistrictEffectOut, EffectOut, JobOut
+from ...store import queries
 from ...texts import Language, say
 from .. import charts
 from ..receipts import then
-from ..site import PREFIX, Page, Site, View
+from ..site import PREFIX, Page, Site, View, access_of
 
 site = Site()
 _SECONDS = 2
@@ -28,7 +35,8 @@ _SECONDS = 2
 def show(view: View) -> Page:
     """All versions, the newest first; one is in force."""
     found = sorted(rules.versions(view.call), key=lambda row: row.created_at, reverse=True)
-    return Page(template="rules.html", title="rules.title", context={"versions": found})
+    context = {"versions": found, "deciding": _deciding(view), "named": _named(view)}
+    return Page(template="rules.html", title="rules.title", context=context)
 
 
 @site.form("/rules", rules.upload, back=show)
@@ -43,26 +51,23 @@ def upload(view: View) -> str:
 
 @site.page("/rules/{version}", rules.document)
 def one(view: View, version: str) -> Page:
-    """One version: its check, its services, and what may be done with it."""
-    return _one(view, version, None)
-
-
-def _one(view: View, version: str, job: Any) -> Page:
+    """One version: what it says otherwise, whom it would change, its check, and what may be done with it."""
     found = next((row for row in rules.versions(view.call) if row.version == version), None)
     if found is None:
         raise Problem(Code.NO_RULE_SET, version=version)
     document = rules.document(version, view.call)
     checked = rules.check(version, view.call)
-    services = catalogue.load()
     context = {
         "row": found,
-        "name": document.get(view.lang.value, ""),
-        "effective": document.get("effective_from", ""),
-        "services": [rule_texts.title(code, services, view.lang) for code in sorted(document.get("services", {}))],
+        "named": _named(view),
+        "ahead": (found.effective_from - view.today).days,
+        "told": rules.told_changes(view.call, version, view.lang),
+        "goals": _goals(document, view.lang),
         "document": json.dumps(document, ensure_ascii=False, indent=2),
         "checked": checked,
         "findings": [(item, say(FLAWS[item.flaw], view.lang, {"subject": item.subject})) for item in checked.findings],
-        "job": job,
+        "job": _latest(view, version),
+        "deciding": _deciding(view),
     }
     return Page(template="rule_set.html", title=version, context=context)
 
@@ -76,70 +81,133 @@ def effect(view: View, version: str) -> str:
 
 @site.page("/rules/{version}/effect/{job}", rules.effect_of)
 def watch(view: View, version: str, job: str) -> Page:
-    """How far it is; then who gains and who loses, by class and service."""
-    found = rules.effect_of(job, view.call)
-    context: dict[str, Any] = {"version": version, "job": found, "seconds": _SECONDS}
-    if found.state == "done" and found.result is not None:
-        context |= _pictures(view, found.result)
+    """How far it is; then who gains and who loses, by class, service and district: in all that one may see, or in the
+    district that the address names."""
+    asked = view.asked("district", 16)
+    if asked and not (asked.isascii() and asked.isdigit() and int(asked) > 0):
+        raise Problem(Reason.NO_DISTRICT)
+    found = rules.effect_of(job, view.call, int(asked) if asked else None)
+    context: dict[str, Any] = {"version": version, "job": found, "seconds": _SECONDS, "deciding": _deciding(view)}
+    if found.result is not None:
+        context |= _pictures(view, found.result) | _places(view, found)
     return Page(template="effect.html", title="effect.title", context=context)
+
+
+@site.form("/rules/{version}/effect/{job}/stop", rules.stop_effect, back=watch)
+def stop(view: View, version: str, job: str) -> str:
+    """Nobody waits for it any more; nothing has changed."""
+    rules.stop_effect(job, view.call)
+    return f"{PREFIX}/rules/{version}/effect/{job}"
 
 
 @site.form("/rules/{version}/activate", rules.activate, back=one)
 def activate(view: View, version: str) -> str:
-    """From here on it decides."""
+    """From here on it decides. Before the day that it names itself only if that was ticked."""
+    if date.fromisoformat(rules.document(version, view.call)["effective_from"]) > view.today and not view.text("early"):
+        raise Problem(Reason.INVALID_VALUE, facts={"field": "early"})
     rules.activate(version, view.call)
     return then(view, f"{PREFIX}/rules")
 
 
-def _pictures(view: View, result: dict[str, Any]) -> dict[str, Any]:
+def _deciding(view: View) -> bool:
+    """Whether versions are this operator's to decide on: the role's, for the whole city."""
+    return view.may(Act.ACTIVATE_RULES) and view.call.actor.place.level is Level.CITY
+
+
+def _named(view: View) -> Any:
+    return lambda row: row.zh if view.lang is Language.ZH else row.en
+
+
+def _goals(document: dict[str, Any], lang: Language) -> list[tuple[str, list[str]]]:
+    """The rules in words: of each goal, its conditions."""
     services = catalogue.load()
-    moved = [
-        charts.Pair(
-            label=rule_texts.title(code, services, view.lang),
-            gained=part["gained"]["count"],
-            lost=part["lost"]["count"],
-        )
-        for code, part in result["services"].items()
-        if part["gained"]["count"] or part["lost"]["count"]
+    found = conditions(entitlements.compiled(json.dumps(document)))
+    return [
+        (rule_texts.title(goal, services, lang), [rule_texts.condition_text(node, lang) for node in nodes])
+        for goal, nodes in found.items()
     ]
-    classes = [
+
+
+def _latest(view: View, version: str) -> JobOut | None:
+    """What was worked out last for this version, for those who may look at it."""
+    if view.call.actor.role not in access_of(rules.latest_effect).roles:
+        return None
+    try:
+        found: JobOut = rules.latest_effect(version, view.call)
+    except Problem as problem:
+        if problem.code is not Code.NO_RUN:
+            raise
+        return None
+    return found
+
+
+def _pictures(view: View, result: EffectOut) -> dict[str, Any]:
+    services = catalogue.load()
+    changed = [
+        (rule_texts.title(code, services, view.lang), part)
+        for code, part in result.services.items()
+        if part.gained.count or part.lost.count
+    ]
+    pairs = [charts.Pair(label=name, gained=part.gained.count, lost=part.lost.count) for name, part in changed]
+    moves = [
         charts.Bar(
-            label=f"{_class(view, part['from'])} → {_class(view, part['to'])}",
-            value=part["count"],
-            colour=0 if _better(part["from"], part["to"]) else 3,
+            label=f"{_class(view, part.before)} → {_class(view, part.to)}",
+            value=part.count,
+            colour=0 if (part.to or 9) < (part.before or 9) else 3,
         )
-        for part in result["classes"]
+        for part in result.classes
     ]
-    same = result["holders"] - result["affected"]["count"]
+    both = result.gaining + result.losing - result.affected.count
     whole = [
-        charts.Bar(label=view.say("effect.affected"), value=result["affected"]["count"], colour=2),
-        charts.Bar(label=view.say("effect.unaffected"), value=same, colour=0),
+        charts.Bar(label=view.say("effect.gaining-only"), value=result.gaining - both, colour=0),
+        charts.Bar(label=view.say("effect.both"), value=both, colour=2),
+        charts.Bar(label=view.say("effect.losing-only"), value=result.losing - both, colour=3),
+        charts.Bar(label=view.say("effect.unaffected"), value=result.holders - result.affected.count, colour=4),
     ]
+    words = {"gained": view.say("effect.gained"), "lost": view.say("effect.lost")}
     return {
         "result": result,
-        "services_chart": charts.pairs(
-            view.say("effect.by-service"), moved, view.say("effect.gained"), view.say("effect.lost")
-        )
-        if moved
-        else None,
-        "classes_chart": charts.bars(view.say("effect.by-class"), classes) if classes else None,
+        "whole": whole,
         "whole_chart": charts.stack(view.say("effect.whole"), whole),
-        "examples": [
-            (_title(code, services, view.lang), part)
-            for code, part in result["services"].items()
-            if part["gained"]["count"] or part["lost"]["count"]
-        ],
+        "classes_chart": charts.bars(view.say("effect.by-class"), moves) if moves else None,
+        "services_chart": charts.pairs(view.say("effect.by-service"), pairs, **words) if pairs else None,
+        "changed": changed,
     }
 
 
-def _title(code: str, services: Catalogue, lang: Language) -> str:
-    return rule_texts.title(code, services, lang)
+def _places(view: View, job: JobOut) -> dict[str, Any]:
+    """The districts below, the most affected ones by name and the others as one line; and the way down to here."""
+    assert job.result is not None
+    reach, result = view.call.actor.place, job.result
+    with view.call.store.read() as transaction:
+        tree = {row.id: row for row in queries.places(transaction)}
+    here = tree[result.district]
+    rows, rest = result.districts[:MAX_DISTRICTS], result.districts[MAX_DISTRICTS:]
+    lines = [(row.name, row, row.below > 0 or row.district != here.id) for row in rows]
+    if rest:
+        lines.append((view.say("effect.rest", count=len(rest)), _sum(rest), False))
+    pairs = [
+        charts.Pair(label=name, gained=row.gaining, lost=row.losing)
+        for name, row, _ in lines
+        if row.gaining + row.losing
+    ]
+    title = view.say("effect.by-district")
+    return {
+        "above": [tree[number] for number in here.place.ids[len(reach.ids) - 1 : -1]],
+        "here": here,
+        "lines": lines,
+        "districts_chart": charts.pairs(title, pairs, view.say("effect.gaining"), view.say("effect.losing"))
+        if pairs
+        else None,
+    }
+
+
+def _sum(rows: list[DistrictEffectOut]) -> DistrictEffectOut:
+    figures = {
+        name: sum(getattr(row, name) for row in rows) for name in ("holders", "affected", "gaining", "losing", "below")
+    }
+    return DistrictEffectOut(district=0, code="", name="", **figures)
 
 
 def _class(view: View, number: int | None) -> str:
     return view.say("effect.no-class") if number is None else view.say("permit.class-n", number=number)
-
-
-def _better(old: int | None, new: int | None) -> bool:
-    """Class 1 is the best; none is the worst."""
-    return (new or 9) < (old or 9)

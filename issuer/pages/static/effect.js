@@ -1,9 +1,10 @@
-// How far the computation is, asked of the API; when it has ended the page is loaded with its pictures.
+// How far the computation is, asked of the API; when it has ended the page is loaded with its pictures, to be printed.
 "use strict";
 
 const running = document.getElementById("running");
 const bar = document.getElementById("bar");
 const said = document.getElementById("said");
+const print = document.getElementById("print");
 
 async function ask() {
   try {
@@ -23,4 +24,8 @@ async function ask() {
   }
   setTimeout(ask, 500);
 }
-setTimeout(ask, 300);
+if (running) setTimeout(ask, 300);
+if (print) {
+  print.hidden = false;
+  print.addEventListener("click", () => window.print());
+}

@@ -5,33 +5,38 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import Path, Request
-from sqlalchemy import func, select, update
+from fastapi import Path, Query, Request
+from sqlalchemy import select, update
 
 from card_profiles.entitlements import catalogue
 
 from ...domain.reasons import Reason, refusal
-from ...domain.roles import Act
-from ...rules import effect as effects
+from ...domain.roles import Act, Role
 from ...rules import lint as linting
 from ...rules import rule_set as rule_sets
+from ...rules import texts
+from ...rules.changes import Condition
+from ...rules.changes import changes as compare
 from ...rules.faults import RulesRefused
-from ...store.models.people import Holder
 from ...store.models.permits import RuleSet
 from ...store.unit import Receipt, Unit
-from .. import entitlements
+from ...texts import Language
+from .. import effects, entitlements
 from ..access import PEOPLE, Call, Caller, Endpoints, Scope, by_act, by_role
 from ..problem_texts import Code
-from ..problems import Fault, Problem
-from ..runs import Job
-from ..schemas.base import ReceiptOut
-from ..schemas.oversight import FindingOut, JobOut, LintOut, RuleSetOut
+from ..problems import Fault, Problem, language
+from ..schemas.base import BIGGEST, ReceiptOut
+from ..schemas.effects import JobOut
+from ..schemas.oversight import ConditionOut, FindingOut, LintOut, RuleChangeOut, RuleChangesOut, RuleSetOut
 from .holders import today
 
 api = Endpoints("rules")
 VersionPath = Annotated[str, Path(pattern=r"^[0-9A-Za-z.-]{1,64}$", max_length=64)]
 JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,40}$", max_length=40)]
+DistrictQuery = Annotated[int | None, Query(ge=1, le=BIGGEST, description="a district's id; else the caller's own")]
 _READ = by_role(*PEOPLE, scope=Scope.SESSION)
+_LOOK = by_role(Role.APPROVER, Role.AUDITOR, Role.KEY_ADMINISTRATOR, scope=Scope.WITHIN)
+_PLACES = (Reason.NO_DISTRICT, Reason.DISTRICT)
 _WRITE = by_act(Act.ACTIVATE_RULES, Scope.CITY)
 _DOCUMENT = {
     "requestBody": {
@@ -47,22 +52,39 @@ def versions(call: Caller) -> Any:
     """All that were handed in; one is active."""
     with call.store.read() as transaction:
         rows = transaction.scalars(select(RuleSet).order_by(RuleSet.created_at, RuleSet.version)).all()
-    return [
-        RuleSetOut(
-            version=row.version,
-            state=row.state,
-            digest=row.digest,
-            created_at=row.created_at,
-            activated_at=row.activated_at,
+    begun = sorted(row.activated_at for row in rows if row.activated_at is not None)
+    found = []
+    for row in rows:
+        document, since = json.loads(row.document), row.activated_at
+        found.append(
+            RuleSetOut(
+                version=row.version,
+                state=row.state,
+                digest=row.digest,
+                zh=document["zh"],
+                en=document["en"],
+                effective_from=document["effective_from"],
+                created_at=row.created_at,
+                activated_at=since,
+                replaced_at=None if since is None else next((next_ for next_ in begun if next_ > since), None),
+            )
         )
-        for row in rows
-    ]
+    return found
 
 
 @api.get("/rule-sets/{version}", _READ, "A rule set", Code.NO_RULE_SET, response_model=dict[str, Any])
 def document(version: VersionPath, call: Caller) -> Any:
     """As it was handed in."""
     return json.loads(_stored(call, version).document)
+
+
+@api.get(
+    "/rule-sets/{version}/changes", _READ, "What a rule set changes", Code.NO_RULE_SET, response_model=RuleChangesOut
+)
+def changes(version: VersionPath, call: Caller, request: Request) -> Any:
+    """Rule by rule and in words, beside the version in force; for one that is or was in force, beside the one before
+    it. The effect on holders is another endpoint."""
+    return told_changes(call, version, language(request))
 
 
 @api.act(
@@ -111,23 +133,33 @@ def check(version: VersionPath, call: Caller) -> Any:
 def effect(version: VersionPath, call: Caller) -> Any:
     """What this version would change, over all holders, beside the one in force. Look at it until it is done."""
     new = entitlements.compiled(_stored(call, version).document)
-    day, store = today(call), call.store
-    with store.read() as transaction:
-        old = entitlements.active(transaction)
-        total = transaction.scalar(select(func.count()).select_from(Holder)) or 0
-
-    def work(progress: Any) -> dict[str, Any]:
-        with store.read() as transaction:
-            return effects.record(effects.effect(old, new, entitlements.rows(transaction), day, progress))
-
-    return _job(call.service.jobs.begin(total, work))
+    job = effects.begin(call.service.jobs, call.store, new, today(call))
+    return effects.shown(job, call.store, call.actor.place, None)
 
 
-@api.get("/effects/{job}", _WRITE, "The effect of a rule set", Code.NO_RUN, response_model=JobOut)
-def effect_of(job: JobId, call: Caller) -> Any:
-    """How far the computation is; `result` when it is done: who gains, who loses, by service and class, with
-    examples."""
-    return _job(call.service.jobs.find(job))
+@api.get("/rule-sets/{version}/effect", _LOOK, "The latest effect", Code.NO_RUN, *_PLACES, response_model=JobOut)
+def latest_effect(version: VersionPath, call: Caller, district: DistrictQuery = None) -> Any:
+    """The computation that was begun last for this version in this process, as the next endpoint shows it."""
+    job = call.service.jobs.latest(version)
+    if job is None:
+        raise Problem(Code.NO_RUN)
+    return effects.shown(job, call.store, call.actor.place, district)
+
+
+@api.get("/effects/{job}", _LOOK, "The effect of a rule set", Code.NO_RUN, *_PLACES, response_model=JobOut)
+def effect_of(job: JobId, call: Caller, district: DistrictQuery = None) -> Any:
+    """How far the computation is; `result` when it is done: who gains, who loses, by class, by service and by
+    district, with examples. It is what concerns a district and those below it: the one that is asked for, or else the
+    caller's own; what lies beyond the caller's own is shown to nobody."""
+    return effects.shown(call.service.jobs.find(job), call.store, call.actor.place, district)
+
+
+@api.other("DELETE", "/effects/{job}", _WRITE, "Stop computing an effect", Code.NO_RUN, response_model=JobOut)
+def stop_effect(job: JobId, call: Caller) -> Any:
+    """It ends within moments (`stopped`), and nothing has changed by it. One that has ended stays as it is."""
+    found = call.service.jobs.find(job)
+    found.stop.set()
+    return effects.shown(found, call.store, call.actor.place, None)
 
 
 @api.act(
@@ -160,6 +192,38 @@ def activate(version: VersionPath, call: Caller) -> Any:
 
     return call.done(
         call.store.perform(call.actor, Act.ACTIVATE_RULES, work, key=call.key, request={"activate": version})
+    )
+
+
+def told_changes(call: Call, version: str, lang: Language) -> RuleChangesOut:
+    """Of `changes`, in a language. Raises Problem(NO_RULE_SET)."""
+    row = _stored(call, version)
+    with call.store.read() as transaction:
+        before = select(RuleSet).where(RuleSet.activated_at.is_not(None)).order_by(RuleSet.activated_at.desc()).limit(1)
+        if row.activated_at is not None:
+            before = before.where(RuleSet.activated_at < row.activated_at)
+        against = transaction.scalars(before).one_or_none()
+    if against is None:
+        return RuleChangesOut(version=version, against=None, changes=[])
+    services = catalogue.load()
+
+    def told(conditions: tuple[Condition, ...]) -> list[ConditionOut]:
+        return [ConditionOut(text=texts.condition_text(item.node, lang), other=item.other) for item in conditions]
+
+    found = compare(entitlements.compiled(against.document), entitlements.compiled(row.document))
+    return RuleChangesOut(
+        version=version,
+        against=against.version,
+        changes=[
+            RuleChangeOut(
+                goal=item.goal,
+                title=texts.title(item.goal, services, lang),
+                kind=item.kind.value,
+                before=told(item.before),
+                after=told(item.after),
+            )
+            for item in found
+        ],
     )
 
 
@@ -201,7 +265,3 @@ def _stored(call: Caller, version: str) -> RuleSet:
     if row is None:
         raise Problem(Code.NO_RULE_SET, version=version)
     return row
-
-
-def _job(job: Job) -> JobOut:
-    return JobOut(id=job.id, state=job.state, done=job.done, total=job.total, result=job.result)

@@ -1,8 +1,8 @@
-"""Rules, computations, audit and keys: what administrators and auditors look at."""
+"""Rules, audit and keys: what administrators and auditors look at."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -14,8 +14,35 @@ class RuleSetOut(Out):
     version: str
     state: str
     digest: str
+    zh: str = Field(description="its name")
+    en: str = Field(description="its name")
+    effective_from: date = Field(description="the day that it names itself")
     created_at: datetime
     activated_at: datetime | None
+    replaced_at: datetime | None = Field(description="when the next one was activated")
+
+
+class ConditionOut(Out):
+    text: str = Field(description="in words, in the language of the answer")
+    other: bool = Field(description="the other version does not ask for it")
+
+
+class RuleChangeOut(Out):
+    """A rule asks for all of its conditions; several lines of `before` and `after` are joined by *and*."""
+
+    goal: str = Field(description="a service's code, class-1 to class-3, or eligible")
+    title: str
+    kind: Literal["added", "removed", "changed", "indirect"] = Field(
+        description="indirect: the rule says the same, but a class that it names or eligibility has changed"
+    )
+    before: list[ConditionOut]
+    after: list[ConditionOut]
+
+
+class RuleChangesOut(Out):
+    version: str
+    against: str | None = Field(description="null: there is none before it")
+    changes: list[RuleChangeOut]
 
 
 class FindingOut(Out):
@@ -30,16 +57,6 @@ class LintOut(Out):
     digest: str
     sound: bool
     findings: list[FindingOut]
-
-
-class JobOut(Out):
-    """A computation over all holders."""
-
-    id: str
-    state: Literal["running", "done", "failed"]
-    done: int
-    total: int
-    result: dict[str, Any] | None
 
 
 class RecordOut(Out):

@@ -39,33 +39,33 @@ def test_scan_agrees_with_evaluate() -> None:
 def test_effect_counts_and_examples() -> None:
     crowd = list(rows(400, seed=3))
     new = stricter()
-    found = effect.effect(SAMPLE, new, crowd, TODAY)
+    found = effect.effect(SAMPLE, new, bulk.batches(crowd), TODAY)
     old_one = {number: evaluate(SAMPLE, from_row(row), TODAY) for number, row in crowd}
     new_one = {number: evaluate(new, from_row(row), TODAY) for number, row in crowd}
     lost = {number for number in old_one if "E06" in old_one[number].grants.keys() - new_one[number].grants.keys()}
     assert lost
-    assert found.services["E06"].lost.count == len(lost)
-    assert set(found.services["E06"].lost.examples) <= lost
-    assert len(found.services["E06"].lost.examples) == min(len(lost), effect.MAX_EXAMPLES)
-    assert found.services["C03"].kept == 0  # the new version has no rule for it
-    assert found.services["C03"].lost.count == sum("C03" in item.grants for item in old_one.values())
+    assert found.whole.services["E06"].lost.count == len(lost)
+    assert set(found.whole.services["E06"].lost.examples) <= lost
+    assert len(found.whole.services["E06"].lost.examples) == min(len(lost), effect.MAX_EXAMPLES)
+    assert found.kept["C03"] == 0  # the new version has no rule for it
+    assert found.whole.services["C03"].lost.count == sum("C03" in item.grants for item in old_one.values())
     moved = {n for n in old_one if old_one[n].permit_class != new_one[n].permit_class}
-    assert sum(change.count for change in found.classes.values()) == len(moved)
-    assert set(found.classes) == {(3, 2)}
+    assert sum(change.count for change in found.whole.classes.values()) == len(moved)
+    assert set(found.whole.classes) == {(3, 2)}
     changed = moved | lost | {n for n in old_one if old_one[n].grants.keys() != new_one[n].grants.keys()}
-    assert found.affected.count == len(changed)
-    assert found.holders == 400
+    assert found.whole.affected.count == len(changed)
+    assert found.whole.holders == 400
 
 
 def test_the_same_version_changes_nothing() -> None:
-    found = effect.effect(SAMPLE, SAMPLE, rows(100), TODAY)
-    assert found.affected.count == 0
-    assert not found.classes
+    found = effect.effect(SAMPLE, SAMPLE, bulk.batches(rows(100)), TODAY)
+    assert found.whole.affected.count == 0
+    assert not found.whole.classes
     assert effect.record(found)["holders"] == 100
 
 
 def test_nobody_is_nothing() -> None:
-    assert effect.effect(SAMPLE, stricter(), [], TODAY).holders == 0
+    assert effect.effect(SAMPLE, stricter(), [], TODAY).whole.holders == 0
 
 
 def test_progress_is_told_while_holders_stream() -> None:
@@ -77,7 +77,7 @@ def test_progress_is_told_while_holders_stream() -> None:
             yield number, row
 
     told: list[tuple[int, int]] = []
-    effect.effect(SAMPLE, stricter(), stream(), TODAY, lambda done: told.append((done, len(pulled))))
+    effect.effect(SAMPLE, stricter(), bulk.batches(stream()), TODAY, lambda done: told.append((done, len(pulled))))
     assert [done for done, _ in told] == [bulk.CHUNK, 2 * bulk.CHUNK, 2 * bulk.CHUNK + 1, 2 * bulk.CHUNK + 1]
     assert told[0] == (bulk.CHUNK, bulk.CHUNK)
 
@@ -86,7 +86,7 @@ def test_memory_does_not_grow_with_the_holders() -> None:
     def peak(count: int) -> int:
         gc.collect()
         tracemalloc.start()
-        effect.effect(SAMPLE, stricter(), forever(count), TODAY)
+        effect.effect(SAMPLE, stricter(), bulk.batches(forever(count)), TODAY)
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest
@@ -101,17 +101,19 @@ def test_memory_does_not_grow_with_the_holders() -> None:
 
 
 def counts(found: effect.Effect) -> object:
-    services = {code: (item.gained.count, item.lost.count, item.kept) for code, item in found.services.items()}
-    return services, {move: item.count for move, item in found.classes.items()}, found.affected.count
+    services = {
+        code: (item.gained.count, item.lost.count, found.kept[code]) for code, item in found.whole.services.items()
+    }
+    return services, {move: item.count for move, item in found.whole.classes.items()}, found.whole.affected.count
 
 
 def test_tables_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     crowd = list(rows(600, seed=5))
-    wanted = effect.effect(SAMPLE, stricter(), crowd, TODAY)
+    wanted = effect.effect(SAMPLE, stricter(), bulk.batches(crowd), TODAY)
     for module in (columns, bulk, effect):
         monkeypatch.setattr(module, "MAX_ENTRIES", 3)
     monkeypatch.setattr(bulk, "CHUNK", 50)
-    found = effect.effect(SAMPLE, stricter(), crowd, TODAY)
+    found = effect.effect(SAMPLE, stricter(), bulk.batches(crowd), TODAY)
     assert counts(found) == counts(wanted)
 
 
@@ -139,7 +141,7 @@ def test_a_wrong_cell_names_its_holder(name: str, cell: str | int) -> None:
     good = worker().row()
     bad = (*good[:at], cell, *good[at + 1 :])
     with pytest.raises(RulesRefused) as caught:
-        effect.effect(SAMPLE, SAMPLE, [("A", good), ("B", bad), ("C", good), ("D", bad)], TODAY)
+        effect.effect(SAMPLE, SAMPLE, bulk.batches([("A", good), ("B", bad), ("C", good), ("D", bad)]), TODAY)
     assert [mistake.path for mistake in caught.value.mistakes] == ["B", "D"]
 
 
