@@ -90,7 +90,8 @@ def main() -> None:
     print(f"class and services, in memory: {_rate(scanned)}, {scanned / bare:.1f} x")
     print(f"bare table scan, SQLite: {_rate(table_scan)}")
     print(f"effect of a new version over the same scan: {_rate(both)}, {both / table_scan:.2f} x")
-    print(f"{count:,} holders in {both * count:.1f} s, {found.whole.affected.count:,} affected, {grown / 1024:.0f} MiB more")
+    print(f"{count:,} holders in {both * count:.1f} s, {found.whole.affected.count:,} affected")
+    print(f"memory: {grown / 1024:.0f} MiB more")
 
 
 def _rate(each: float) -> str:
