@@ -184,6 +184,25 @@ def test_a_signer_that_no_root_vouches_for(case: Case, which: int) -> None:
     assert not case.verifier(forged)
 
 
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_signer_that_only_this_machine_trusts(case: Case, tmp_path: Path, which: int) -> None:
+    """A root in the store of certificates that OpenSSL falls back to: one for web sites, or one slipped in."""
+    good, impostor = (case.desk.document_signer(), case.desk.entitlement_signer()), Impostor.make()
+    forged, _ = candidate_of(case.desk, signers=(impostor, good[1]) if which == 0 else (good[0], impostor))
+    store, program, openssl = tmp_path / "certs", tmp_path / "openssl", crosscheck.require_openssl()
+    store.mkdir()
+    (store / "impostor.pem").write_bytes(
+        x509.load_der_x509_certificate(impostor.certificate).public_bytes(Encoding.PEM)
+    )
+    subprocess.run([openssl, "rehash", store], check=True)
+    program.write_text(f"#!/bin/sh\nSSL_CERT_DIR='{store}' exec '{openssl}' \"$@\"\n")
+    program.chmod(0o755)
+    with pytest.raises(Refused) as refused:
+        crosscheck.by_openssl(str(program), forged, case.desk.trust(), PROFILE, signed=NOW)
+    assert refused.value.details["checker"] == crosscheck.OPENSSL
+    crosscheck.by_openssl(str(program), case.candidate, case.desk.trust(), PROFILE, signed=NOW)
+
+
 def test_each_signer_for_its_own_purpose_only(case: Case) -> None:
     """Signed by the right authority with the wrong key: what OpenSSL cannot know."""
     document, entitlement = case.desk.document_signer(), case.desk.entitlement_signer()
