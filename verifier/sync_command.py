@@ -28,24 +28,37 @@ _MINUTE = "%Y-%m-%d %H:%MZ"
 
 
 def run(
+    arguments: argparse.Namespace,
+    style: Style,
+    now: Callable[[], datetime],
+    environment: Mapping[str, str],
+    *,
+    wait: Callable[[], bool] = lambda: False,
+) -> int:
+    """Synchronise as the arguments say; the exit code. While another run has the store, `wait`; False of it ends that."""
+    while True:
+        try:
+            return _run(arguments, style, now, environment)
+        except SyncRefused as refused:
+            if refused.reason is not SyncReason.STORE_BUSY or not wait():
+                return _tell_refusal(refused, style, json=arguments.json)
+
+
+def _run(
     arguments: argparse.Namespace, style: Style, now: Callable[[], datetime], environment: Mapping[str, str]
 ) -> int:
-    """Synchronise as the arguments say; returns the exit code."""
     watermark = store.Watermark(store.state_directory(arguments.state, dict(environment)))
     try:
-        try:
-            known = watermark.read()
-        except (DecodeError, OSError) as error:
-            raise SyncRefused(SyncReason.CLOCK_SET_BACK, str(error)) from error
-        done = sync(
-            arguments.source,
-            store.trust_directory(arguments.store, dict(environment)),
-            now=now(),
-            anchor=_anchor(arguments.trust_anchor),
-            watermark=known,
-        )
-    except SyncRefused as refused:
-        return _tell_refusal(refused, style, json=arguments.json)
+        known = watermark.read()
+    except (DecodeError, OSError) as error:
+        raise SyncRefused(SyncReason.CLOCK_SET_BACK, str(error)) from error
+    done = sync(
+        arguments.source,
+        store.trust_directory(arguments.store, dict(environment)),
+        now=now(),
+        anchor=_anchor(arguments.trust_anchor),
+        watermark=known,
+    )
     _tell(done, style, json=arguments.json)
     return ExitCode.ACCEPTED
 

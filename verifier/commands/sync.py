@@ -55,16 +55,17 @@ def run(
     outcomes = [0]
     pause = wait or _pause
 
-    def once(source: str) -> None:
+    def once(source: str, busy: Callable[[], bool] = lambda: False) -> None:
         arguments.source = source
-        outcomes[0] = sync_command.run(arguments, style, now, os.environ)
+        outcomes[0] = sync_command.run(arguments, style, now, os.environ, wait=busy)
         sys.stdout.flush()
         sys.stderr.flush()
 
     if arguments.watch is not None:
         roots = [directory for directory in arguments.watch if directory] or list(sync_watch.MOUNT_POINTS)
         print(style.say(LABELS["watching"]) + ", ".join(roots), file=sys.stderr, flush=True)
-        sync_watch.watch(roots, once, wait=pause)
+        # A stick that comes while the timer's run has the store is not told to come again.
+        sync_watch.watch(roots, lambda stick: once(stick, lambda: pause(sync_watch.POLL_SECONDS)), wait=pause)
     elif arguments.every is not None:
         source = arguments.source
         sync_watch.every(arguments.every * 60, lambda: once(source), wait=pause)

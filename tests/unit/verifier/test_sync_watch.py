@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.distribution import SECOND, anchor, lay_out, trust_targets
 from tests.factory import DAY, NOW
-from verifier import cli, store
+from verifier import cli, generations, store
 from verifier.commands import sync as command
 from verifier.report import Style
 from verifier.sync_reason import SyncReason
@@ -135,6 +136,21 @@ def test_a_week_at_a_counter_without_a_network(counter: Path, capsys: pytest.Cap
     found = store.Watermark(str(counter / "state")).read()
     assert found is None  # the store itself remembers
     assert os.readlink(counter / "trust" / "current").endswith("2")
+
+
+def test_a_stick_waits_while_another_run_has_the_store(counter: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the start of a counter its timer and its stick begin at the same moment."""
+    with ExitStack() as timer:
+        taken = timer.enter_context(generations.building(str(counter / "trust")))
+        assert taken
+        lay_out(counter / "media" / "STICK", trust_targets(), version=2)
+        assert outcomes(counter, capsys, lambda: None, timer.close) == [2]
+
+
+def test_ended_while_it_waits(counter: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with generations.building(str(counter / "trust")):
+        lay_out(counter / "media" / "STICK", trust_targets(), version=2)
+        assert outcomes(counter, capsys) == [SyncReason.STORE_BUSY]
 
 
 def test_a_clock_that_ran_backwards_is_told(counter: Path, capsys: pytest.CaptureFixture[str]) -> None:
