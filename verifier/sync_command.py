@@ -35,7 +35,7 @@ def run(
     *,
     wait: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Synchronise as the arguments say; the exit code. While another run has the store, `wait`; False of it ends that."""
+    """Synchronise as the arguments say; the exit code. While another run has the store, `wait` is asked."""
     while True:
         try:
             return _run(arguments, style, now, environment)
