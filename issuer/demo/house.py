@@ -6,7 +6,6 @@ looks whether every door answers, and closes again.
 
 from __future__ import annotations
 
-import _thread
 import json
 import os
 import re
@@ -125,7 +124,9 @@ def opened() -> Iterator[tuple[Table, Page, dict[str, str]]]:
 
 def main() -> int:
     """Open it, say where everything is, and stay until Ctrl-C."""
-    signal.signal(signal.SIGTERM, lambda *_: _thread.interrupt_main())  # everything that was started ends with it
+    for end in (signal.SIGTERM, signal.SIGHUP):  # everything that was started ends with it: told to, or terminal closed
+        if signal.getsignal(end) is not signal.SIG_IGN:
+            signal.signal(end, signal.default_int_handler)
     checking = os.environ.get("HOUSE") == "check" or not sys.stdout.isatty()
     print("\n── A desk, a hospital and a school 窗口、医院、学校 (some ten seconds to open)", flush=True)
     try:
