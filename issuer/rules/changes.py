@@ -1,8 +1,8 @@
 """What one version of the rules says otherwise than another: rule by rule, as the rules are written.
 
-A rule is a tree of conditions; at its top it asks for all of some conditions. Two rules are compared by these, however
-they are ordered. A service whose own rule is the same may still be granted to others, where a class that it names, or
-eligibility, has changed: `indirect`.
+A rule is a tree of conditions; at its top it asks for all of some conditions, or for one of them. Two rules are
+compared by these, however they are ordered. A service whose own rule is the same may still be granted to others, where
+a class that it names, or eligibility, has changed: `indirect`.
 """
 
 from __future__ import annotations
@@ -31,17 +31,25 @@ class Condition:
     """One of the conditions at the top of a rule; `other`: the other version's rule does not have it."""
 
     node: Node
-    other: bool
+    other: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """All of the conditions, or one of them (`one_of`)."""
+
+    one_of: bool
+    conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """A goal whose rule differs, with the conditions before and after. One that was added has none before."""
+    """A goal whose rule differs, before and after. One that was added has none before."""
 
     goal: str
     kind: Kind
-    before: tuple[Condition, ...]
-    after: tuple[Condition, ...]
+    before: Rule | None
+    after: Rule | None
 
 
 def changes(old: RuleSet, new: RuleSet) -> tuple[Changed, ...]:
@@ -49,25 +57,27 @@ def changes(old: RuleSet, new: RuleSet) -> tuple[Changed, ...]:
     return tuple(_changes(old, new))
 
 
-def conditions(rules: RuleSet) -> dict[str, tuple[Node, ...]]:
-    """The rule of each goal: all of these conditions."""
+def written(rules: RuleSet) -> dict[str, Rule]:
+    """The rule of each goal, as it is written."""
+    return {goal: _rule(node) for goal, node in _trees(rules).items()}
+
+
+def _trees(rules: RuleSet) -> dict[str, Node]:
     trees = {ELIGIBLE: rules.rules.eligibility}
     trees |= {class_goal(number): rules.rules.classes[number] for number in sorted(rules.rules.classes)}
-    trees |= {code: rules.rules.services[code].when for code in rules.services}
-    return {goal: tree.items if isinstance(tree, AllOf) else (tree,) for goal, tree in trees.items()}
+    return trees | {code: rules.rules.services[code].when for code in rules.services}
 
 
 def _changes(old: RuleSet, new: RuleSet) -> Iterator[Changed]:
-    before, after = conditions(old), conditions(new)
+    before, after = _trees(old), _trees(new)
     services = sorted({*old.services, *new.services})
     for goal in (*(goal for goal in after if goal not in new.services), *services):
-        was, becomes = before.get(goal, ()), after.get(goal, ())
-        known, wanted = {_meaning(node) for node in was}, {_meaning(node) for node in becomes}
-        if goal not in after:
+        was, becomes = before.get(goal), after.get(goal)
+        if becomes is None:
             kind = Kind.REMOVED
-        elif goal not in before:
+        elif was is None:
             kind = Kind.ADDED
-        elif known != wanted:
+        elif _meaning(was) != _meaning(becomes):
             kind = Kind.CHANGED
         elif not normal.same(old.goals[goal], new.goals[goal]):
             kind = Kind.INDIRECT
@@ -76,9 +86,19 @@ def _changes(old: RuleSet, new: RuleSet) -> Iterator[Changed]:
         yield Changed(
             goal=goal,
             kind=kind,
-            before=tuple(Condition(node=node, other=_meaning(node) not in wanted) for node in was),
-            after=tuple(Condition(node=node, other=_meaning(node) not in known) for node in becomes),
+            before=None if was is None else _rule(was, beside=becomes),
+            after=None if becomes is None else _rule(becomes, beside=was),
         )
+
+
+def _rule(node: Node, beside: Node | None = None) -> Rule:
+    known = None if beside is None else {_meaning(item) for item in _top(beside)}
+    conditions = (Condition(node=item, other=known is not None and _meaning(item) not in known) for item in _top(node))
+    return Rule(one_of=isinstance(node, AnyOf), conditions=tuple(conditions))
+
+
+def _top(node: Node) -> tuple[Node, ...]:
+    return node.items if isinstance(node, AllOf | AnyOf) else (node,)
 
 
 def _meaning(node: Node) -> Hashable:
@@ -90,6 +110,8 @@ def _meaning(node: Node) -> Hashable:
             return ("comparison", fact, need)
         case ClassOrBetter(worst=worst):
             return ("class", worst)
+        case AllOf(items=[item]) | AnyOf(items=[item]):
+            return _meaning(item)
         case AllOf(items=items):
             return ("all", frozenset(map(_meaning, items)))
         case AnyOf(items=items):

@@ -24,7 +24,7 @@ from ..terminal import Terminal
 from ..texts import Language, language, say
 from . import assessment, bulk, facts, parser, rule_set, texts
 from . import effect as effects
-from .changes import changes
+from .changes import Kind, changes
 from .evaluate import evaluate
 from .facts import Facts, Row
 from .faults import Fault, Mistake, RulesRefused
@@ -143,10 +143,10 @@ def compare(options: argparse.Namespace, screen: Terminal) -> ExitCode:
     for item in changes(chosen(options.rules), chosen(options.new)):
         head = texts.title(item.goal, known, screen.lang) + texts.colon(screen.lang)
         screen.write(head + say(CHANGES[item.kind], screen.lang))
-        for mark, conditions in (("-", item.before), ("+", item.after)):
-            for condition in conditions:
-                if condition.other:
-                    screen.write(f"  {mark} {texts.condition_text(condition.node, screen.lang)}")
+        for mark, rule in (("-", item.before), ("+", item.after)):
+            if rule is not None and item.kind is not Kind.INDIRECT:
+                lines = [texts.condition_text(condition.node, screen.lang) for condition in rule.conditions]
+                screen.write(f"  {mark} {texts.joined(lines, screen.lang, one_of=rule.one_of)}")
     return ExitCode.DONE
 
 

@@ -155,21 +155,26 @@ def way_text(way: Way, lang: Language) -> str:
 
 
 def condition_text(node: Node, lang: Language) -> str:
-    """A condition as it is written: ``residence 12 months or more; or class 2 or better``. What belongs together
+    """A condition as it is written: ``residence: 12 months or more or class 2 or better``. What belongs together
     stands in brackets."""
     match node:
         case Everyone():
             return _phrase(Phrase.EVERYONE, lang)
         case Comparison(fact=fact, need=need):
-            return f"{say(FACT_NAMES[FACTS[fact].name], lang)} {need_text(FACTS[fact], need, lang)}"
+            return say(FACT_NAMES[FACTS[fact].name], lang) + colon(lang) + need_text(FACTS[fact], need, lang)
         case ClassOrBetter(worst=worst):
             return _phrase(Phrase.CLASS_GOAL, lang, number=worst)
         case AllOf(items=items):
-            return _phrase(Phrase.ALSO, lang).join(_inner(item, lang) for item in items)
+            return joined([_inner(item, lang) for item in items], lang, one_of=False)
         case AnyOf(items=items):
-            return _phrase(Phrase.EITHER, lang).join(_inner(item, lang) for item in items)
+            return joined([_inner(item, lang) for item in items], lang, one_of=True)
         case Not(item=item):
             return _phrase(Phrase.UNLESS, lang, condition=condition_text(item, lang))
+
+
+def joined(conditions: list[str], lang: Language, *, one_of: bool) -> str:
+    """All of some conditions, or one of them, in one line."""
+    return _phrase(Phrase.EITHER if one_of else Phrase.ALSO, lang).join(conditions)
 
 
 def _inner(node: Node, lang: Language) -> str:

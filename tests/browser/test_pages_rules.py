@@ -123,8 +123,12 @@ def test_a_new_version_is_understood_before_it_decides(
 
     table = page.locator("table.rule-changes")
     loans = table.locator("tr", has_text="C03")
-    expect(loans.locator("del")).to_have_text("居住时间 12个月以上" if lang == "zh" else "residence 12 months or more")
-    expect(loans.locator("ins")).to_have_text("居住时间 36个月以上" if lang == "zh" else "residence 36 months or more")
+    expect(loans.locator("del")).to_have_text(
+        "居住时间：12个月以上" if lang == "zh" else "residence: 12 months or more"
+    )
+    expect(loans.locator("ins")).to_have_text(
+        "居住时间：36个月以上" if lang == "zh" else "residence: 36 months or more"
+    )
     assert table.locator("tbody tr").count() == 3  # class 2, C03 and E06
     expect(page.locator("ul.columns li", has_text="J06")).to_be_visible()  # worded as before, but it rests on class 2
     _fine(page, f"desk-rules-draft-{lang}-{size}")
@@ -169,6 +173,7 @@ def test_a_new_version_is_understood_before_it_decides(
     _fine(page, f"desk-rules-history-{lang}-{size}")
     page.locator("tr", has_text="2027-1").get_by_role("link").click()
     expect(page.locator("#activate")).to_have_count(0)
+    expect(page.locator("table.rule-changes tbody tr")).to_have_count(3)
     page.locator("details", has=page.locator("dl")).locator("summary").click()
     _fine(page, f"desk-rules-in-force-{lang}-{size}")
 

@@ -449,8 +449,8 @@ def plainly(found: effect.Part, one: list[Assessment], two: list[Assessment], he
         told(change, {at for at in moved if moved[at] == move})
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=None)
-@given(crowd=st.lists(holders, min_size=20, max_size=80), today=todays, data=st.data())
+@settings(max_examples=EXAMPLES // 4, deadline=None)
+@given(crowd=st.lists(holders, min_size=5, max_size=20), today=todays, data=st.data())
 def test_a_new_version_of_the_real_rules_is_worked_out_as_one_by_one(
     crowd: list[Facts], today: date, data: st.DataObject
 ) -> None:
@@ -461,7 +461,7 @@ def test_a_new_version_of_the_real_rules_is_worked_out_as_one_by_one(
     new = parsed(tree)
     rows = [(number, facts.row()) for number, facts in enumerate(crowd)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bulk, "CHUNK", data.draw(st.integers(1, 40)))
+        patch.setattr(bulk, "CHUNK", data.draw(st.integers(1, 8)))
         for module in (columns, bulk, effect):
             patch.setattr(module, "MAX_ENTRIES", data.draw(st.sampled_from((2, 5, 65_536))))
         found = effect.effect(BUNDLED, new, bulk.batches(rows), today)

@@ -189,6 +189,29 @@ def test_the_effect_is_shown_by_district_and_adds_up(house: House) -> None:
         assert sum(row["affected"] for row in found["districts"]) == found["affected"]["count"]
 
 
+def test_what_a_version_says_otherwise_is_told_in_words(house: House) -> None:
+    administrator, registrar = house.as_(Role.KEY_ADMINISTRATOR), house.as_(Role.REGISTRAR, "community")
+    house.act(administrator, "/rule-sets", _stricter(), status=201)
+
+    def told(version: str, lang: str = "en") -> Any:
+        answer = registrar.get(f"/api/v1/rule-sets/{version}/changes", headers={"Accept-Language": lang})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    draft = told("2027-1")
+    assert draft["against"] == "2026-1"
+    assert [(item["goal"], item["kind"]) for item in draft["changes"]] == [("H01", "changed")]
+    assert draft["changes"][0]["after"]["conditions"] == [{"text": "residence: 36 months or more", "other": True}]
+    assert told("2027-1", "zh")["changes"][0]["after"]["conditions"][0]["text"] == "居住时间：36个月以上"
+    assert told("2026-1") == {"version": "2026-1", "against": None, "changes": []}
+    house.act(administrator, "/rule-sets/2027-1/activate")
+    assert told("2027-1") == draft  # in force: still beside the one before it
+    rows = {row["version"]: row for row in administrator.get("/api/v1/rule-sets").json()}
+    assert rows["2026-1"]["replaced_at"] == rows["2027-1"]["activated_at"]
+    assert rows["2027-1"]["replaced_at"] is None
+    assert rows["2027-1"]["effective_from"] == "2026-01-01"
+
+
 def test_an_effect_is_shown_within_reach_only(house: House) -> None:
     for number, place in enumerate(("community", "sibling", "other"), 1):
         house.registered(number, place)

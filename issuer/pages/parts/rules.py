@@ -12,7 +12,7 @@ from ...domain.places import Level
 from ...domain.reasons import Reason
 from ...domain.roles import Act
 from ...rules import texts as rule_texts
-from ...rules.changes import conditions
+from ...rules.changes import written
 from ...rules.phrases import FLAWS
 from ...rules.texts import MAX_DISTRICTS
 from ...service import entitlements
@@ -34,7 +34,7 @@ _SECONDS = 2
 @site.page("/rules", rules.versions)
 def show(view: View) -> Page:
     """All versions, the newest first; one is in force."""
-    found = sorted(rules.versions(view.call), key=lambda row: row.created_at, reverse=True)
+    found = sorted(rules.versions(view.call), key=lambda row: (row.created_at, row.version), reverse=True)
     context = {"versions": found, "deciding": _deciding(view), "named": _named(view)}
     return Page(template="rules.html", title="rules.title", context=context)
 
@@ -87,7 +87,14 @@ def watch(view: View, version: str, job: str) -> Page:
     if asked and not (asked.isascii() and asked.isdigit() and int(asked) > 0):
         raise Problem(Reason.NO_DISTRICT)
     found = rules.effect_of(job, view.call, int(asked) if asked else None)
-    context: dict[str, Any] = {"version": version, "job": found, "seconds": _SECONDS, "deciding": _deciding(view)}
+    draft = any(row.version == version and row.state == "draft" for row in rules.versions(view.call))
+    context: dict[str, Any] = {
+        "version": version,
+        "job": found,
+        "seconds": _SECONDS,
+        "deciding": _deciding(view),
+        "draft": draft,
+    }
     if found.result is not None:
         context |= _pictures(view, found.result) | _places(view, found)
     return Page(template="effect.html", title="effect.title", context=context)
@@ -118,13 +125,16 @@ def _named(view: View) -> Any:
     return lambda row: row.zh if view.lang is Language.ZH else row.en
 
 
-def _goals(document: dict[str, Any], lang: Language) -> list[tuple[str, list[str]]]:
-    """The rules in words: of each goal, its conditions."""
+def _goals(document: dict[str, Any], lang: Language) -> list[tuple[str, bool, list[str]]]:
+    """The rules in words: of each goal, whether one of its conditions is enough, and these."""
     services = catalogue.load()
-    found = conditions(entitlements.compiled(json.dumps(document)))
     return [
-        (rule_texts.title(goal, services, lang), [rule_texts.condition_text(node, lang) for node in nodes])
-        for goal, nodes in found.items()
+        (
+            rule_texts.title(goal, services, lang),
+            rule.one_of,
+            [rule_texts.condition_text(item.node, lang) for item in rule.conditions],
+        )
+        for goal, rule in written(entitlements.compiled(json.dumps(document))).items()
     ]
 
 

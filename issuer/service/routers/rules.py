@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request
@@ -15,7 +17,7 @@ from ...domain.roles import Act, Role
 from ...rules import lint as linting
 from ...rules import rule_set as rule_sets
 from ...rules import texts
-from ...rules.changes import Condition
+from ...rules.changes import Rule
 from ...rules.changes import changes as compare
 from ...rules.faults import RulesRefused
 from ...store.models.permits import RuleSet
@@ -27,7 +29,7 @@ from ..problem_texts import Code
 from ..problems import Fault, Problem, language
 from ..schemas.base import BIGGEST, ReceiptOut
 from ..schemas.effects import JobOut
-from ..schemas.oversight import ConditionOut, FindingOut, LintOut, RuleChangeOut, RuleChangesOut, RuleSetOut
+from ..schemas.oversight import ConditionOut, FindingOut, LintOut, RuleChangeOut, RuleChangesOut, RuleOut, RuleSetOut
 from .holders import today
 
 api = Endpoints("rules")
@@ -52,10 +54,11 @@ def versions(call: Caller) -> Any:
     """All that were handed in; one is active."""
     with call.store.read() as transaction:
         rows = transaction.scalars(select(RuleSet).order_by(RuleSet.created_at, RuleSet.version)).all()
-    begun = sorted(row.activated_at for row in rows if row.activated_at is not None)
+    decided = _in_turn(rows)
+    replaced = {row.version: next_.activated_at for row, next_ in pairwise(decided)}
     found = []
     for row in rows:
-        document, since = json.loads(row.document), row.activated_at
+        document = json.loads(row.document)
         found.append(
             RuleSetOut(
                 version=row.version,
@@ -65,8 +68,8 @@ def versions(call: Caller) -> Any:
                 en=document["en"],
                 effective_from=document["effective_from"],
                 created_at=row.created_at,
-                activated_at=since,
-                replaced_at=None if since is None else next((next_ for next_ in begun if next_ > since), None),
+                activated_at=row.activated_at,
+                replaced_at=replaced.get(row.version),
             )
         )
     return found
@@ -199,16 +202,19 @@ def told_changes(call: Call, version: str, lang: Language) -> RuleChangesOut:
     """Of `changes`, in a language. Raises Problem(NO_RULE_SET)."""
     row = _stored(call, version)
     with call.store.read() as transaction:
-        before = select(RuleSet).where(RuleSet.activated_at.is_not(None)).order_by(RuleSet.activated_at.desc()).limit(1)
-        if row.activated_at is not None:
-            before = before.where(RuleSet.activated_at < row.activated_at)
-        against = transaction.scalars(before).one_or_none()
-    if against is None:
+        decided = _in_turn(transaction.scalars(select(RuleSet)).all())
+    places = {one.version: place for place, one in enumerate(decided)}
+    earlier = decided[: places.get(version, len(decided))]
+    if not earlier:
         return RuleChangesOut(version=version, against=None, changes=[])
+    against = earlier[-1]
     services = catalogue.load()
 
-    def told(conditions: tuple[Condition, ...]) -> list[ConditionOut]:
-        return [ConditionOut(text=texts.condition_text(item.node, lang), other=item.other) for item in conditions]
+    def told(rule: Rule | None) -> RuleOut | None:
+        if rule is None:
+            return None
+        words = [ConditionOut(text=texts.condition_text(item.node, lang), other=item.other) for item in rule.conditions]
+        return RuleOut(one_of=rule.one_of, conditions=words)
 
     found = compare(entitlements.compiled(against.document), entitlements.compiled(row.document))
     return RuleChangesOut(
@@ -257,6 +263,12 @@ def hand_in(call: Call, raw: bytes) -> Receipt:
 
     request = {"rule_set": found.digest}
     return call.done(call.store.perform(call.actor, Act.ACTIVATE_RULES, work, key=call.key, request=request))
+
+
+def _in_turn(rows: Sequence[RuleSet]) -> list[RuleSet]:
+    """Those that have decided, the one in force last."""
+    decided = [row for row in rows if row.activated_at is not None]
+    return sorted(decided, key=lambda row: (row.activated_at, row.state == "active"))
 
 
 def _stored(call: Caller, version: str) -> RuleSet:

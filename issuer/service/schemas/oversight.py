@@ -27,16 +27,21 @@ class ConditionOut(Out):
     other: bool = Field(description="the other version does not ask for it")
 
 
+class RuleOut(Out):
+    one_of: bool = Field(description="one of the conditions is enough; else all of them are needed")
+    conditions: list[ConditionOut]
+
+
 class RuleChangeOut(Out):
-    """A rule asks for all of its conditions; several lines of `before` and `after` are joined by *and*."""
+    """A rule before and after."""
 
     goal: str = Field(description="a service's code, class-1 to class-3, or eligible")
     title: str
     kind: Literal["added", "removed", "changed", "indirect"] = Field(
         description="indirect: the rule says the same, but a class that it names or eligibility has changed"
     )
-    before: list[ConditionOut]
-    after: list[ConditionOut]
+    before: RuleOut | None
+    after: RuleOut | None
 
 
 class RuleChangesOut(Out):

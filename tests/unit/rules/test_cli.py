@@ -81,6 +81,40 @@ def test_effect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["services"]["E03"]["lost"] == {"count": 3, "examples": ["RP0", "RP1", "RP2"]}
 
 
+def test_effect_by_district(tmp_path: Path) -> None:
+    """The twenty most affected by name, the others in one line; they add up."""
+    tree = sample()
+    tree["version"] = "2027-1"
+    tree["services"]["E03"]["when"] = {"points": {"at_least": 90}}
+    holders = tmp_path / "holders.jsonl"
+    districts = [*range(990101, 990123)]
+    crowd = [{"id": f"RP{at}", "facts": WORKER | {"district": str(at)}} for at in districts for _ in range(at % 3 + 1)]
+    crowd += [{"id": "X", "facts": {name: cell for name, cell in WORKER.items() if name != "district"}}]
+    holders.write_text("".join(json.dumps(one) + "\n" for one in crowd))
+    new = written(tmp_path / "new.json", tree)
+    arguments = ("effect", "--new", new, "--holders", str(holders), "--today", "2026-11-21")
+    found = json.loads(run(*arguments, "--json")[1])
+    assert sum(part["affected"]["count"] for part in found["districts"].values()) == found["affected"]["count"]
+    assert sum(part["losing"] for part in found["districts"].values()) == found["losing"] == len(crowd)
+    assert found["districts"]["990101"]["services"]["E03"]["lost"]["examples"] == ["RP990101"] * (990101 % 3 + 1)
+    assert found["districts"][""]["holders"] == 1
+    lines = [line for line in run(*arguments)[1].splitlines() if "district" in line]
+    assert len(lines) == 21
+    assert "and 3 more" in lines[-1]
+
+
+def test_compare(tmp_path: Path) -> None:
+    tree = sample()
+    tree["version"] = "2027-1"
+    tree["classes"]["2"]["all_of"][0] = {"residence": {"at_least": 24}}
+    tree["services"]["E03"]["when"] = {"any_of": [{"points": {"at_least": 90}}, {"permit_class": {"at_most": 1}}]}
+    code, text = run("compare", "--new", written(tmp_path / "new.json", tree))
+    assert code is ExitCode.DONE
+    assert "+ points: 90 points or more or class 1 or better" in text
+    assert "- residence: 36 months or more and" in text
+    assert run("compare", "--new", "2026-1") == (ExitCode.DONE, "")
+
+
 def test_lint(tmp_path: Path) -> None:
     assert run("lint")[0] is ExitCode.DONE
     code, text = run("lint", "--rules", written(tmp_path / "small.json", small()))
