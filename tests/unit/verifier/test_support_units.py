@@ -73,3 +73,10 @@ def test_the_browser_opens_the_link_that_the_kiosk_writes() -> None:
     (user,) = re.findall(r"^User=(\S+)$", kiosk, re.MULTILINE)
     assert f'subject.user === "{user}"' in (UNITS / "50-permit-verifier-pcsc.rules").read_text(encoding="utf-8")
     assert settings.LOOPBACK[0] == "127.0.0.1"
+
+
+def test_no_browser_offers_to_have_the_page_translated_elsewhere() -> None:
+    """Chromium's bar lay over the age of the data; who presses it sends names to a stranger."""
+    page = (UNITS.parent / "kiosk" / "page" / "index.html").read_text(encoding="utf-8")
+    assert '<meta name="google" content="notranslate">' in page
+    assert 'translate="no"' in page
