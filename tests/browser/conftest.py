@@ -11,11 +11,17 @@ from typing import Literal, Protocol
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from card_profiles.readers.virtual_pcscd import SOCKET_VARIABLE
+from tests.simulator.private_pcscd import PrivatePcscd
+
+from .camera import Camera
+
 INSTALL = "install the browser that the page tests need: apt-get install -y chromium-headless-shell fonts-wqy-zenhei"
 SIZES = MappingProxyType(
     {"desk": {"width": 1280, "height": 800}, "tablet": {"width": 820, "height": 1180}},
 )
 LOCALES = MappingProxyType({"zh": "zh-CN", "en": "en-GB"})
+LOOKS = tuple((lang, size) for lang in LOCALES for size in SIZES)  # every page is looked at in all of them
 PATIENCE = 15_000  # milliseconds that anything on a page may take on a busy machine
 
 
@@ -28,7 +34,26 @@ class Look(Protocol):
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
+def camera(tmp_path_factory: pytest.TempPathFactory) -> Camera:
+    """What the browser has for a camera. It sees a wall until a test says what else."""
+    return Camera(tmp_path_factory.mktemp("camera") / "film.mjpeg")
+
+
+@pytest.fixture(scope="package")
+def daemon() -> Iterator[PrivatePcscd]:
+    """A pcscd with a virtual reader for the desks of this folder. Its agents are led to it, this process is not."""
+    found = PrivatePcscd()
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv(SOCKET_VARIABLE, str(found.socket_path))
+            found.start()
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="package")
+def chromium(camera: Camera) -> Iterator[Browser]:
     """Debian's chromium, the headless shell of it. Loopback is all it talks to: names outside do not resolve.
 
     Closed after this folder: Playwright's loop runs in the thread of the tests, where others want their own.
@@ -43,6 +68,7 @@ def chromium() -> Iterator[Browser]:
                 "--no-sandbox",
                 "--disable-dev-shm-usage",
                 "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                *camera.arguments,
             ],
         )
         try:

@@ -28,6 +28,8 @@ from verifier.kiosk.kiosk import Kiosk
 from verifier.kiosk.serving import Server
 from verifier.kiosk.settings import Settings
 
+from .slot import Card
+
 NOW = datetime.now(UTC).replace(microsecond=0)
 BEGIN = NOW - 10 * DAY
 SERVICES = {
@@ -66,31 +68,6 @@ def trust_files(
     shard = city.status_list(entries, iat=NOW - age, signer=status_signer)
     crl = city.crl(this_update=NOW - crl_age, life=90 * DAY)
     return city.trust_files(crl=crl, status={STATUS_URI: shard}, more_signers=(signer, status_signer))
-
-
-class Card:
-    """A software card that a test puts into a virtual reader and takes out again."""
-
-    def __init__(self, daemon: PrivatePcscd, card: vpcd.Card, slot: int = 0) -> None:
-        self._daemon, self._card, self._slot = daemon, card, slot
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def insert(self) -> None:
-        self._stop.clear()
-        self._thread = threading.Thread(
-            target=vpcd.serve,
-            args=(self._card, "127.0.0.1", self._daemon.port + self._slot),
-            kwargs={"stop": self._stop},
-            daemon=True,
-        )
-        self._thread.start()
-
-    def remove(self) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(10)
-            self._thread = None
 
 
 @dataclass(slots=True)

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from issuer.acts import staff
 from issuer.domain.roles import Role
-from tests.service import house as houses
 
 from . import pages_house
 from .accessibility import serious
@@ -21,9 +19,8 @@ from .pictures import save
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """An office with a reader beside the service, at which nobody looks."""
-    monkeypatch.setattr(staff, "_hasher", lambda: houses.CHEAP)
     with pages_house.served(tmp_path, PERMIT_READERS=f"beside=image:{tmp_path / 'none.img'}") as served:
         yield served
 

@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from issuer.acts import staff
 from issuer.domain.roles import Role
 from keys.cli import main as permit_keys
-from tests.service import house as houses
 
 from . import pages_house
 from .accessibility import serious
@@ -24,9 +22,8 @@ from .pictures import save
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """An office whose authority has made its keys."""
-    monkeypatch.setattr(staff, "_hasher", lambda: houses.CHEAP)
     settings = tmp_path / "authority.json"
     settings.write_text(
         json.dumps(json.loads(resources.files("issuer.samples").joinpath("authority.json").read_text("utf-8")))

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from issuer.acts import staff
 from issuer.domain.roles import Role
-from tests.service import house as houses
 
 from . import pages_house
 from .accessibility import serious
@@ -24,9 +22,8 @@ CARDS = tuple(f"{number:020x}" for number in range(0xA0, 0xA8))
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path) -> Iterator[Desk]:
     """An office in the middle of its day."""
-    monkeypatch.setattr(staff, "_hasher", lambda: houses.CHEAP)
     with pages_house.served(tmp_path) as served:
         house = served.house
         house.blanks(*CARDS)
