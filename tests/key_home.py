@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from keys.authority import file as authority_file
@@ -19,6 +18,7 @@ from keys.custody.software import ScryptCost
 from keys.registry.registry import Actor
 from keys.rotation.ceremony import CeremonyError
 from keys.rotation.rotation import Coverage, Rotation
+from tests.kept import kept_directory
 
 CHEAP = ScryptCost(log2_n=4, r=1, p=1)
 PASSPHRASE = b"correct horse"
@@ -37,7 +37,7 @@ ALONE = Actor(operator="Li Wei")
 
 @functools.cache
 def _founded(documents_per_key: int) -> Path:
-    home = Path(mkdtemp(prefix="keys-")) / "home"
+    home = kept_directory() / "home"
     settings = authority_file.from_members({**MEMBERS, "documents_per_key": documents_per_key})
     Authority.create(home, settings, PASSPHRASE, clock=lambda: NOW, cost=CHEAP)
     return home

@@ -6,14 +6,12 @@ no writer could, and puts it before a counter.
 
 from __future__ import annotations
 
-import atexit
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from shutil import copytree, rmtree
-from tempfile import mkdtemp
+from shutil import copytree
 from time import perf_counter
 
 from card_profiles.entitlements.catalogue import Sector
@@ -33,6 +31,7 @@ from card_profiles.softcard.image import (
 )
 from issuer import cli
 from keys.authority.authority import TEST_TRANSPORT_KEYS
+from tests.kept import kept_directory
 from tests.simulator.issuing import NOW, PASSPHRASE, authority_home
 from verifier.counter import Checked, Counter
 from verifier.read_failed import ReadFailed
@@ -78,13 +77,6 @@ def place(name: str) -> tuple[str, int]:
             if name in (file.name, file.name.removesuffix(f"/{Slot.A.name}")):
                 return application.name, file.fid
     raise KeyError(name)
-
-
-def kept_directory() -> Path:
-    """A directory for as long as the process lives."""
-    path = Path(mkdtemp(prefix="permit-tests-"))
-    atexit.register(rmtree, path, ignore_errors=True)
-    return path
 
 
 @cache

@@ -48,7 +48,8 @@ from tests.factory import (
     sign_sod,
     write_files,
 )
-from tests.hostile.real_card import CounterDesk, Told, kept_directory, place
+from tests.hostile.real_card import CounterDesk, Told, place
+from tests.kept import kept_directory
 from verifier.reason import Reason
 from verifier.verdict import ExitCode, Outcome
 

@@ -35,6 +35,7 @@ from issuer.store.models.permits import Application, Permit
 from issuer.store.models.stock import Card, CardMovement, StatusEntry
 from keys.status_list import Status
 from tests import status_places as places
+from tests.kept import kept_directory
 from tests.store.office import PHOTO, Clock, Office, serial
 
 LONG = bool(os.environ.get("SOAK"))
@@ -46,7 +47,7 @@ class Killed(BaseException):
 
 @cache
 def _template() -> Path:
-    path = Path(mkdtemp(prefix="permit-domain-")) / "template.db"
+    path = kept_directory() / "template.db"
     engine = open_engine(str(path))
     migrate.upgrade(engine)
     engine.dispose()

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 from PIL import Image
@@ -35,6 +34,7 @@ from keys.authority import file as authority_file
 from keys.authority.authority import TEST_TRANSPORT_KEYS, Authority
 from keys.custody.software import ScryptCost
 from keys.trust import TrustStore
+from tests.kept import kept_directory
 from verifier.policy import AT_A_COUNTER, Check, Policy
 from verifier.reader import Request, read
 from verifier.verdict import Verdict
@@ -54,7 +54,7 @@ CAN = "123456"
 
 @cache
 def _authority() -> Path:
-    home = Path(mkdtemp(prefix="authority-")) / "home"
+    home = kept_directory() / "home"
     settings = authority_file.parse(json.dumps(SETTINGS).encode())
     cheap = ScryptCost(log2_n=2, r=1, p=1)
     Authority.create(home, settings, PASSPHRASE, clock=lambda: NOW, cost=cheap)

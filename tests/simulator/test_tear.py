@@ -48,7 +48,7 @@ from card_profiles.softcard.image import CardState, MemoryImage
 from issuer import crosscheck, void
 from issuer.errors import Refusal, Refused
 from issuer.journal import CardState as Where
-from tests.hostile.real_card import kept_directory
+from tests.kept import kept_directory
 from verifier.read_failed import ReadFailed
 from verifier.reason import Reason
 

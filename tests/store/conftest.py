@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import pytest
 from sqlalchemy import Engine
@@ -15,12 +14,13 @@ from sqlalchemy import Engine
 from issuer.store import migrate
 from issuer.store.engine import open_engine
 from tests import postgres
+from tests.kept import kept_directory
 from tests.store.office import Clock, Office
 
 
 @cache
 def _sqlite_template() -> Path:
-    path = Path(mkdtemp(prefix="permit-sqlite-")) / "template.db"
+    path = kept_directory() / "template.db"
     _migrated(str(path))
     return path
 
