@@ -138,6 +138,7 @@ def render(view: View, page: Page) -> Response:
         "clock": lambda moment: days.clock(moment, view.lang),
         "said": lambda text: days.said(text, view.lang),
         "prefix": PREFIX,
+        "colon": "：" if view.lang is Language.ZH else ": ",
         "figures": lambda number: f"{number:,}",
         "today": view.today,
     }

@@ -13,6 +13,7 @@ from .texts import known, say
 
 _DIGEST = re.compile(r"[0-9a-f]{40,}", re.ASCII)
 _SHORT = 12  # hex digits of a digest; all of them are in the export
+_SAID_WHEN_NOT = frozenset({"in_person"})
 _VALUES: Mapping[str, tuple[str, ...]] = {
     "role": ("role.",),
     "missing": ("item.",),
@@ -37,7 +38,7 @@ def told(subject: str, detail: Mapping[str, Any], lang: Language) -> list[tuple[
     kind = subject.partition(":")[0]
     pairs = []
     for name, value in detail.items():
-        if value in (None, "", [], {}):
+        if value in (None, "", [], {}) or (value is False and name not in _SAID_WHEN_NOT):
             continue
         label = say(f"detail.{name}", lang) if known(f"detail.{name}") else name
         prefixes = _STATES.get(kind, ()) if name == "state" else _VALUES.get(name, ())

@@ -22,8 +22,10 @@ from issuer.store.models.permits import Application
 from tests.service import house as houses
 
 from . import pages_house
+from .accessibility import serious
 from .conftest import Look
 from .pages_house import PASSWORD, Desk
+from .pictures import save
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'`{{7*7}}</script><script>alert(2)</script>"
 
@@ -202,6 +204,37 @@ def test_four_eyes_hold_on_the_page_too(desk: Desk, client: httpx.Client) -> Non
     assert 'action="/desk/applications/1/decide"' not in page.text
     forged = client.post("/desk/applications/1/decide", data={"_csrf": token(client.get("/desk/")), "_key": "a" * 32})
     assert forged.status_code == 403
+
+
+def test_what_was_typed_when_the_session_ended_comes_back_after_the_sign_in(desk: Desk, look: Look) -> None:
+    """As a person sees it: `tests/service/test_pages_kept.py` has the attacks."""
+    page = look(lang="en", size="tablet")
+    desk.sign_in(page, Role.REGISTRAR)
+    page.goto(f"{desk.base}/desk/registration")
+    typed = {"#name_native": "陈晓雯", "#latin_surname": "CHEN", "#birth_date": "1991-04-17", "#address": "书香里8号"}
+    typed |= {"#residence_since": "2024-03-01"}
+    for field, value in typed.items():
+        page.fill(field, value)
+    page.check("input[name=sex][value=F]", force=True)
+    desk.house.clock.pass_by(minutes=40)
+    page.click("main button.main")
+    page.wait_for_selector("#password")
+    assert "what you typed is kept" in page.inner_text("main")
+    save(page, "desk-kept-sign-in-en-tablet")
+    assert serious(page) == []
+    page.fill("#name", desk.name(Role.REGISTRAR))
+    page.fill("#password", PASSWORD)
+    page.click("main button.main")
+    page.wait_for_selector("#kept")
+    save(page, "desk-kept-form-en-tablet")
+    assert serious(page) == []
+    assert {field: page.input_value(field) for field in typed} == typed
+    assert page.is_checked("input[name=sex][value=F]")
+    assert page.url == f"{desk.base}/desk/registration"
+    assert count(desk, Holder) == 0
+    page.click("main button.main")
+    page.wait_for_url(re.compile("/documents"))
+    assert count(desk, Holder) == 1
 
 
 # --- twice, and meanwhile

@@ -38,7 +38,8 @@ def house(tmp_path: Path) -> Iterator[House]:
         opened.people = dict.fromkeys(opened.people, "")
         registrar = opened.as_(Role.REGISTRAR, "community")
         opened.act(registrar, f"/permits/{permit}/endorse", {})
-        opened.act(opened.as_(Role.KEY_ADMINISTRATOR), "/agents", {"name": "window-9", "district": 1})
+        administrator = opened.as_(Role.KEY_ADMINISTRATOR)
+        opened.act(administrator, "/agents", {"name": "window-9", "desk": "desk-9", "district": 1})
         yield opened
 
 
@@ -75,6 +76,13 @@ def visible(text: str) -> str:
     """What is read on the page; not documents and commands as they are."""
     text = re.sub(r"(?s)<(script|style|pre|code)\b.*?</\1>", " ", text.partition("<main")[2])
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text)))
+
+
+def test_whoever_appoints_agents_sees_their_readers(house: House) -> None:
+    with browser(house, Role.KEY_ADMINISTRATOR, "city", "en") as opened:
+        reached = [path for path, _ in pages(opened)]
+    assert "/desk/readers" in reached
+    assert house.as_(Role.KEY_ADMINISTRATOR).get("/api/v1/readers").status_code == 200
 
 
 @pytest.mark.parametrize("role", ROLES)

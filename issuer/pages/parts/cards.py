@@ -19,7 +19,7 @@ from ...service.schemas.writing import RunIn, RunOut
 from ...store import ledger
 from ...store.models.permits import Application
 from ...texts import refusal_lines
-from .. import dossiers, run_steps
+from .. import dossiers, figures, run_steps
 from ..receipts import then
 from ..refusals import Told
 from ..site import PREFIX, Page, Site, View, access_of
@@ -117,7 +117,10 @@ def hand_over(view: View, application: int) -> str:
 @site.page("/readers", agents.readers)
 def readers(view: View) -> Page:
     """Which reader is where, and what it is doing."""
-    context = readers_of(view) | {"agents_shown": view.call.actor.role in access_of(agents.agents).roles}
+    context = readers_of(view)
+    with view.call.store.read() as transaction:
+        places = figures.districts(transaction, (reader.district for reader in context["readers"] if reader.district))
+    context |= {"places": places, "agents_shown": view.call.actor.role in access_of(agents.agents).roles}
     return Page(template="readers.html", title="readers.title", context=context)
 
 

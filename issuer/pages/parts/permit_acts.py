@@ -200,7 +200,7 @@ _ACTS: Mapping[str, _Act] = MappingProxyType(
                 _Field(name="ending", kind="choices", options=tuple(ending.value for ending in Ending)),
                 _CARD_BACK,
             ),
-            icon="done",
+            icon="stop",
             danger=True,
         ),
     }

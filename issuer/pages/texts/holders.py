@@ -27,7 +27,7 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "holder.cards": ("卡片", "Cards"),
         "holder.history": ("办理经过", "History"),
         "holder.facts": ("待遇依据", "What entitlements rest on"),
-        "holder.address-since": ("自 {day}", "since {day}"),
+        "holder.address-since": ("（自 {day} 起）", " (since {day})"),
         "holder.by": ("经办", "by"),
         "holder.open-permit": ("打开居住证", "Open the permit"),
         "holder.next.permit": ("此人持有居住证。", "This person holds a permit."),

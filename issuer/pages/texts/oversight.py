@@ -222,6 +222,9 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "keys.usable": ("本进程可以签名和制卡。", "This process can sign, and write cards."),
         "keys.unusable": ("本进程不能签名：{why}", "This process cannot sign: {why}"),
+        "keys.why.keys-locked": ("密钥口令未提供或不正确", "the passphrase is missing or wrong"),
+        "keys.why.no-authority": ("没有可用的发证机关", "there is no usable authority"),
+        "keys.why.trust-unusable": ("发布的信任数据不能使用", "what is published cannot be used"),
         "keys.none": ("没有可查看的密钥登记。", "There is no key registry to look at."),
         "keys.picture": ("时间表", "Timeline"),
         "keys.alt": (

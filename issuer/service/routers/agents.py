@@ -31,7 +31,12 @@ AgentId = Annotated[int, Path(ge=1, le=BIGGEST)]
 _CARD = frozenset({ReaderCondition.CARD, ReaderCondition.BUSY})
 
 
-@api.get("/readers", by_role(*OFFICE, scope=Scope.WITHIN), "Readers", response_model=list[ReaderOut])
+@api.get(
+    "/readers",
+    by_role(*OFFICE, Role.KEY_ADMINISTRATOR, scope=Scope.WITHIN),
+    "Readers",
+    response_model=list[ReaderOut],
+)
 def readers(call: Caller) -> Any:
     """Those beside this process (PERMIT_READERS), and those of the desk agents in the own district and below."""
     service = call.service
