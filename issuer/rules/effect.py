@@ -42,7 +42,8 @@ class Part:
     """The effect on some of the holders. `classes` holds the moves, not those who stay.
 
     `gaining`: those who get a service or a better class; `losing`: those who lose a service or get a worse class, or
-    none. Who is `affected` is in one of the two, or in both. `services` names every service of either version.
+    none. Who is `affected` is in one of the two, or in both. `services` names those that somebody gains or loses, and
+    of everybody's part every service of either version.
     """
 
     holders: int
@@ -98,7 +99,7 @@ def effect(
     counting.settle()
     if progress is not None:
         progress(done)
-    places = {place: found.part(codes) for place, found in counting.places.items()}
+    places = {place: found.part() for place, found in counting.places.items()}
     return Effect(
         old=old_set.version,
         new=new_set.version,
@@ -109,8 +110,8 @@ def effect(
     )
 
 
-def together(parts: Iterable[Part], codes: Iterable[str]) -> Part:
-    """The sum of parts that have no holder in common. `codes`: the services to name."""
+def together(parts: Iterable[Part], codes: Iterable[str] = ()) -> Part:
+    """The sum of parts without a holder in common. `codes`: services to name though nobody gains or loses them."""
     total = _Sum()
     for part in parts:
         total.join(part)
@@ -225,7 +226,7 @@ class _Sum:
         for move, change in part.classes.items():
             self.classes.setdefault(move, _Tally()).add(change.count, change.examples)
 
-    def part(self, codes: Iterable[str]) -> Part:
+    def part(self, codes: Iterable[str] = ()) -> Part:
         none = _Tally()
         return Part(
             holders=self.holders,
@@ -237,7 +238,7 @@ class _Sum:
                 code: ServiceEffect(
                     gained=self.gained.get(code, none).change(), lost=self.lost.get(code, none).change()
                 )
-                for code in codes
+                for code in sorted({*codes, *self.gained, *self.lost})
             },
         )
 

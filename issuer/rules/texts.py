@@ -214,7 +214,7 @@ def effect_lines(found: Effect, known: Catalogue, lang: Language) -> Iterator[st
     for place in ordered[:MAX_DISTRICTS]:
         yield _district(_phrase(Phrase.NO_DISTRICT, lang) if place is None else str(place), found.places[place], lang)
     if rest := [found.places[place] for place in ordered[MAX_DISTRICTS:]]:
-        yield _district(_phrase(Phrase.REST, lang, count=len(rest)), together(rest, ()), lang)
+        yield _district(_phrase(Phrase.REST, lang, count=len(rest)), together(rest), lang)
 
 
 def _district(name: str, part: Part, lang: Language) -> str:

@@ -418,6 +418,7 @@ def test_bulk_and_effect_agree_with_one_by_one(trees_: Any, crowd: list[Facts], 
         assert found.kept[code] == sum(code in a.grants and code in b.grants for a, b in zip(one, two, strict=True))
     everybody = set(range(len(crowd)))
     plainly(found.whole, one, two, everybody)
+    assert found.whole.services.keys() == set(CODES)
     places = {facts["district"] for facts in crowd}
     assert found.places.keys() == places
     for place in places:
@@ -441,8 +442,9 @@ def plainly(found: effect.Part, one: list[Assessment], two: list[Assessment], he
     assert found.both == len(gaining & losing)
     told(found.affected, gaining | losing)
     for code in CODES:
-        told(found.services[code].gained, {at for at in here if code in gained[at]})
-        told(found.services[code].lost, {at for at in here if code in lost[at]})
+        service = found.services.get(code, effect.ServiceEffect(gained=effect.Change(), lost=effect.Change()))
+        told(service.gained, {at for at in here if code in gained[at]})
+        told(service.lost, {at for at in here if code in lost[at]})
     moved = {at: (one[at].permit_class, two[at].permit_class) for at in here if classes[at][0] != classes[at][1]}
     assert found.classes.keys() == set(moved.values())
     for move, change in found.classes.items():
