@@ -7,10 +7,12 @@ from typing import Any
 from sqlalchemy import select
 from starlette.datastructures import FormData
 
+from card_profiles.model import LifeCycle
+
 from ...domain.application_life import ApplicationState
 from ...domain.card_stock import StockState
 from ...domain.roles import Act
-from ...errors import Refused
+from ...errors import Refusal, Refused
 from ...service import card_looks
 from ...service.access import Scope, by_act
 from ...service.routers import agents, applications, writing
@@ -152,6 +154,9 @@ def _lay_out(view: View, application: int, reader: str) -> None:
     if dossiers.of(view, application).application.state != ApplicationState.APPROVED:
         return
     seen = card_looks.look(view.call, reader)
+    if seen.life_cycle is not LifeCycle.BLANK:  # the ledger would only say that it cannot be
+        reason = Refusal.CARD_RESERVED if seen.stock in _BEGUN else Refusal.ALREADY_PERSONALISED
+        raise Refused(reason, serial=seen.serial, permit=seen.permit)
     desk = "" if view.present is None else view.present.desk
     body = BlankIn(desk=desk, serial=seen.serial, district=view.call.actor.place.id)
     applications.allocate(application, body, view.call)
