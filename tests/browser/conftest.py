@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from card_profiles.readers.virtual_pcscd import SOCKET_VARIABLE
 from tests.simulator.private_pcscd import PrivatePcscd
@@ -28,9 +28,7 @@ PATIENCE = 15_000  # milliseconds that anything on a page may take on a busy mac
 class Look(Protocol):
     """Opens a page in a context of its own: no cookie is shared between two of them."""
 
-    def __call__(
-        self, *, lang: Literal["zh", "en"] = "zh", size: Literal["desk", "tablet"] = "desk", script: bool = True
-    ) -> Page: ...
+    def __call__(self, *, lang: str = "zh", size: str = "desk", script: bool = True) -> Page: ...
 
 
 @pytest.fixture(scope="package")
@@ -61,6 +59,7 @@ def chromium(camera: Camera) -> Iterator[Browser]:
     program = shutil.which("chromium-headless-shell")
     if program is None:
         pytest.fail(INSTALL, pytrace=False)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,
@@ -83,9 +82,7 @@ def look(chromium: Browser) -> Iterator[Look]:
     faults: list[str] = []
     with ExitStack() as contexts:
 
-        def open_page(
-            *, lang: Literal["zh", "en"] = "zh", size: Literal["desk", "tablet"] = "desk", script: bool = True
-        ) -> Page:
+        def open_page(*, lang: str = "zh", size: str = "desk", script: bool = True) -> Page:
             context = chromium.new_context(
                 viewport=SIZES[size], locale=LOCALES[lang], java_script_enabled=script, reduced_motion="reduce"
             )

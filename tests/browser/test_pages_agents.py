@@ -32,7 +32,7 @@ def _fine(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize(("lang", "size"), [("zh", "desk"), ("en", "tablet")])
 def test_a_desk_gets_its_token_once_and_loses_it(desk: Desk, look: Look, lang: str, size: str) -> None:
-    page = look(lang=lang, size=size)  # type: ignore[arg-type]
+    page = look(lang=lang, size=size)
     desk.sign_in(page, Role.KEY_ADMINISTRATOR, "city", desk="")
     page.goto(f"{desk.base}/desk/people")
     page.click("a[href='/desk/people/agents']")

@@ -251,7 +251,7 @@ def lost_and_found(walk: Walk) -> None:
 
 
 def replaced(walk: Walk) -> None:
-    """The old card is taken back; while it still lies on the reader, nothing is written on it."""
+    """The old card is taken back; while it still lies on the reader, nothing is written on it, and it is named."""
     page = walk.page
     walk.open("replace")
     page.check("[value=damaged]")
@@ -271,7 +271,7 @@ def replaced(walk: Walk) -> None:
     press(page)
     page.wait_for_url("**/card")
     walk.submit()
-    walk.refused()
+    expect(page.locator("#problem")).to_contain_text(BLANKS[0])  # that one
     walk.shows("card-old", page)
     walk.reader.lay(BLANKS[1])
     walk.submit()

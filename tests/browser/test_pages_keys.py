@@ -41,7 +41,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 @pytest.mark.parametrize(("lang", "size"), [("zh", "desk"), ("en", "tablet")])
 def test_keys_are_seen_over_time_and_lists_published(desk: Desk, look: Look, lang: str, size: str) -> None:
-    page = look(lang=lang, size=size)  # type: ignore[arg-type]
+    page = look(lang=lang, size=size)
     desk.sign_in(page, Role.KEY_ADMINISTRATOR, "city")
     page.goto(f"{desk.base}/desk/keys")
     picture = page.locator(".white img")

@@ -87,7 +87,7 @@ TOURS = {
 
 @pytest.mark.parametrize(("lang", "size"), LOOKS)
 def test_every_page_is_accessible_and_says_where_one_is(desk: Desk, look: Look, lang: str, size: str) -> None:
-    page = look(lang=lang, size=size)  # type: ignore[arg-type]
+    page = look(lang=lang, size=size)
     with desk.house.service.store.read() as transaction:
         from sqlalchemy import select
 
