@@ -152,6 +152,9 @@ def test_a_new_version_is_understood_before_it_decides(
     assert affected == sorted(affected, reverse=True)
     expect(page.locator("table.by-district tbody tr").last).to_contain_text("其余 6 个" if lang == "zh" else "6 more")
     _fine(page, f"desk-rules-effect-town-{lang}-{size}")
+    page.locator("table.by-district tbody tr").last.get_by_role("link").click()
+    expect(page.locator("table.by-district tbody tr")).to_have_count(MORE + 3)
+    assert _figures(page, "tfoot") == total
     page.locator(".trail a").first.click()
     assert _figures(page, "tfoot")[0] == HOLDERS
     page.emulate_media(media="print")

@@ -186,29 +186,29 @@ def _pictures(view: View, result: EffectOut) -> dict[str, Any]:
 
 
 def _places(view: View, job: JobOut) -> dict[str, Any]:
-    """The districts below, the most affected ones by name and the others as one line; and the way down to here."""
+    """The districts below, the most affected ones by name and the others as one line, which opens to all; and the way
+    down to here."""
     assert job.result is not None
     reach, result = view.call.actor.place, job.result
     with view.call.store.read() as transaction:
         tree = {row.id: row for row in queries.places(transaction)}
     here = tree[result.district]
-    rows, rest = result.districts[:MAX_DISTRICTS], result.districts[MAX_DISTRICTS:]
-    lines = [(row.name, row, row.below > 0 or row.district != here.id) for row in rows]
+    named = len(result.districts) if view.asked("all", 3) else MAX_DISTRICTS
+    rows, rest = result.districts[:named], result.districts[named:]
+    lines = [(row.name, row, "" if row.district == here.id else f"?district={row.district}") for row in rows]
     if rest:
-        lines.append((view.say("effect.rest", count=len(rest)), _sum(rest), False))
+        lines.append((view.say("effect.rest", count=len(rest)), _sum(rest), f"?district={here.id}&all=yes"))
     pairs = [
         charts.Pair(label=name, gained=row.gaining, lost=row.losing)
         for name, row, _ in lines
         if row.gaining + row.losing
     ]
-    title = view.say("effect.by-district")
+    words = {"gained": view.say("effect.gaining"), "lost": view.say("effect.losing")}
     return {
         "above": [tree[number] for number in here.place.ids[len(reach.ids) - 1 : -1]],
         "here": here,
         "lines": lines,
-        "districts_chart": charts.pairs(title, pairs, view.say("effect.gaining"), view.say("effect.losing"))
-        if pairs
-        else None,
+        "districts_chart": charts.pairs(view.say("effect.by-district"), pairs, **words) if pairs else None,
     }
 
 
