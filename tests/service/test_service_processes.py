@@ -13,10 +13,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from random import randrange
 from typing import Any
 
 import pytest
@@ -94,11 +95,18 @@ class Two:
             log.verify(transaction, {})
 
 
+def unasked_port() -> int:
+    """A free port below those that the system gives to whoever asks for any: until the service has it, nobody else."""
+    while True:
+        port = randrange(10_000, 30_000)
+        with socket.socket() as free, suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+
+
 @contextmanager
 def served(home: Path, url: str) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = unasked_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PERMIT_")} | {
         "PERMIT_HOME": str(home),
         "PERMIT_DATABASE": url,
