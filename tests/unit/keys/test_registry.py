@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from keys.algorithms import Purpose
-from keys.authority.authority import Authority
+from keys.authority.authority import Authority, Signer
 from keys.authority.counted_key import CountedKey
 from keys.authority.errors import AuthorityReason
 from keys.envelopes import cose
@@ -132,13 +132,14 @@ def test_another_process_that_retired_the_key_is_heeded(home: Home) -> None:
 def test_threads_and_processes_share_one_cap(home: Home) -> None:
     made: list[bytes] = []
 
-    def work() -> None:
-        signer = home.open().document_signer
+    def work(signer: Signer) -> None:
         for _ in range(4):
             if reason_of(lambda: made.append(signer.raw_signer()(b"x"))) is not None:
                 return
 
-    threads = [threading.Thread(target=work) for _ in range(5)]
+    # All are opened before the first signs: at the cap none is given out any more.
+    authorities = [home.open() for _ in range(5)]
+    threads = [threading.Thread(target=work, args=(one.document_signer,)) for one in authorities]
     for thread in threads:
         thread.start()
     for thread in threads:
