@@ -302,7 +302,10 @@ def serve(worker: Worker, requests: int, answers: int) -> None:
         except Failed as failed:
             answer = pack_failure(failed.code, failed.presence, failed.call)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        _write_all(answers, answer)
+        try:
+            _write_all(answers, answer)
+        except BrokenPipeError:  # the parent was ended while it waited: there is nobody to tell
+            return
 
 
 def main() -> None:

@@ -220,6 +220,20 @@ def test_requests_over_pipes(library: FakeLibrary) -> None:
     assert len(library.named("SCardTransmit")[0][3]) == 65_544
 
 
+def test_a_parent_that_is_gone_is_told_nothing(library: FakeLibrary) -> None:
+    """`permit-verifier watch` ended by SIGTERM left a traceback on the terminal."""
+    requests, to_worker = os.pipe()
+    from_worker, answers = os.pipe()
+    os.write(to_worker, wire.pack_request(Operation.CONNECT, 5, b"R"))
+    os.close(to_worker)
+    os.close(from_worker)
+    try:
+        wire.serve(Worker(library), requests, answers)
+    finally:
+        os.close(requests)
+        os.close(answers)
+
+
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> WorkerProcess:
     """A worker process that runs this instead."""
     path = tmp_path / "worker.py"
