@@ -16,7 +16,7 @@ from ..registry.registry import KeyRecord
 from .timeline import Task, TaskKind
 
 _PAST, _FUTURE = timedelta(days=100), timedelta(days=420)
-_WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 1240, 320, 84, 24, 78
+_WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 1264, 344, 84, 24, 78
 _KEPT = 3
 """Keys of a purpose that sign no more and are drawn all the same."""
 
@@ -152,7 +152,7 @@ class _Picture:
     def key(self, key: KeyRecord, y: float) -> None:
         colour, middle = _COLOURS[key.state], y + _ROW / 2
         state = STATES[key.state][self._half]
-        self.text(_LEFT - 152, y + 16, key.name, size=12)
+        self.text(_LEFT - 176, y + 16, key.name, size=12)
         self.text(_LEFT - 92, y + 16, state, size=10, colour=colour)
         begin, until = key.active_from or key.generated_at, key.active_until or key.generated_at
         stopped = min((at for at in (until, key.retired_at, key.compromised_at) if at), default=until)
