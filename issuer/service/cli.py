@@ -106,6 +106,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(from_environment(environment), options)
     except SettingWrong as wrong:
         return _fail(str(wrong), ExitCode.USAGE)
+    except FileNotFoundError as missing:
+        hint = f"a service that is not set up begins with `{PROGRAM} init`"
+        return _fail(f"{missing.filename} is not there; {hint}", ExitCode.CARD_FAILED)
     except migrate.SchemaOutdated as outdated:
         return _fail(f"{outdated}: run `{PROGRAM} db upgrade`, or `{PROGRAM} init`", ExitCode.CARD_FAILED)
     except (ActRefused, Problem) as refused:

@@ -59,13 +59,13 @@ TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "This form was sent before, and the token was shown then. If it is lost, revoke {name} and make another.",
         ),
         "agents.step.file": (
-            "在窗口的电脑上执行，粘贴令牌后按回车、再按 Ctrl-D：文件只有 root 可读，令牌不出现在命令行上",
-            "On the desk’s machine. Paste the token, then Enter and Ctrl-D: root alone reads the file, and the token"
-            " is on no command line",
+            "在窗口的电脑上以 root 身份执行，粘贴令牌后按回车、再按 Ctrl-D：文件只有 root 可读，令牌不出现在命令行上",
+            "On the desk’s machine, as root. Paste the token, then Enter and Ctrl-D: root alone reads the file, and the"
+            " token is on no command line",
         ),
         "agents.step.start": (
-            "启动窗口代理（长期运行的系统服务见安装手册 DESK.md 第 4 节）",
-            "Start the agent (as a service of the system: DESK.md, section 4)",
+            "以 root 身份启动窗口代理（长期运行的系统服务见安装手册 DESK.md 第 4 节）",
+            "Start the agent, as root (as a service of the system: DESK.md, section 4)",
         ),
         "agents.step.look": (
             "显示“已连接”后，此读卡器即可在写卡页面选用。",
