@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,9 @@ from issuer.demo import house, people
 
 from .accessibility import serious
 from .conftest import Look
+from .handbook import PHOTO, fill_in
 from .pictures import save
 
-PHOTO = resources.files("issuer.samples").joinpath("01-chen-xiaowen.jpg")
 SOON = 60_000  # milliseconds for what other processes do
 
 
@@ -66,19 +65,7 @@ def test_from_the_door_to_the_counters(open_house: _House) -> None:
     save(open_house.table, "house-table")
     assert serious(open_house.table) == []
     _next(page)
-    page.fill("#personal_number", "00000019910417002X")
-    page.fill("#name_native", "陈晓雯")
-    page.fill("#latin_surname", "CHEN")
-    page.fill("#latin_given", "XIAOWEN")
-    page.fill("#birth_date", "1991-04-17")
-    page.locator("input[name=sex][value=F]").check(force=True)
-    page.fill("#nationality", "UTO")
-    page.fill("#residence_since", "2024-03-01")
-    page.fill("#address", "乌托邦省示例市新城区梧桐街道书香里8号2单元301室")
-    page.locator("input[name=ground][value=employment]").check(force=True)
-    for fact in ("employment", "home", "social_insurance"):
-        page.fill(f"#fact_{fact}", "2024-03-01")
-    page.select_option("#fact_home_kind", "rented")
+    fill_in(page)
     page.get_by_role("button", name="Register,").click()
     page.wait_for_url("**/documents?*")
     for item in ("identity-document", "proof-of-address", "proof-of-ground"):
